@@ -1,0 +1,25 @@
+"""Protobuf wire format, as much of it as joining serialised messages takes.
+
+A message serialised in pieces and concatenated is the message with the pieces merged: repeated fields append. That is what lets a
+virtual host of 5,000 routes be joined from entries rendered long ago. Source: protobuf encoding, "Last One Wins" and "merging".
+"""
+
+
+def varint(value: int) -> bytes:
+    """Encode a non-negative integer in base 128."""
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def field(number: int, payload: bytes) -> bytes:
+    """Encode one length-delimited field: a string, bytes or message."""
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+def text(number: int, value: str) -> bytes:
+    """Encode one string field."""
+    return field(number, value.encode())
