@@ -1,0 +1,105 @@
+"""A backend to point routes at: it answers every request with what it was asked, as JSON.
+
+The quickstart starts one; `python -m gatewright.demo --port 3001 --name second` starts another, to split traffic or to see which
+backend a rule chose. Method, path, host, headers and body size come back as the backend saw them, so a rewrite or a header
+modifier shows in the answer. It listens on loopback only and is no part of the control plane.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOOPBACK = "127.0.0.1"
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers any method on any path with 200 and a description of the request."""
+
+    protocol_version = "HTTP/1.1"  # keep-alive, as Envoy expects of an upstream
+    disable_nagle_algorithm = True
+    timeout = 75  # seconds a silent connection is kept, in the base class's sense
+    server: Backend
+
+    def answer(self) -> None:
+        """Describe the request; the body is read, so that the connection can be used again."""
+        received = self.read_body()
+        description = {
+            "backend": self.server.name,
+            "method": self.command,
+            "path": self.path,
+            "host": self.headers.get("Host", ""),
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body_bytes": received,
+        }
+        body = json.dumps(description, indent=1).encode() + b"\n"
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def read_body(self) -> int:
+        """Read the request's body, of known length or chunked, and tell how many bytes it had."""
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self.read_chunks()
+        return len(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def read_chunks(self) -> int:
+        """Read a chunked body (RFC 9112, 7.1) and its trailers."""
+        total = 0
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            total += len(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return total
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Stay quiet: the terminal belongs to the gateway."""
+
+
+class Backend(ThreadingHTTPServer):
+    """The listening server; `name` tells several of them apart.
+
+    Raises:
+        OSError: when the port cannot be bound.
+
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, name: str = "demo") -> None:
+        super().__init__((LOOPBACK, port), Echo)
+        self.name = name
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until interrupted; 1 when the port cannot be bound."""
+    parser = argparse.ArgumentParser(prog="python -m gatewright.demo", description="Answers every request with what it was asked.")
+    parser.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1 (default 3000)")
+    parser.add_argument("--name", default="demo", help="what the answers call this backend (default demo)")
+    options = parser.parse_args(arguments)
+    try:
+        backend = Backend(options.port, options.name)
+    except OSError as error:
+        parser.exit(1, f"{LOOPBACK}:{options.port} cannot be bound: {error.strerror}\n")
+    with backend:
+        try:
+            backend.serve_forever()
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
