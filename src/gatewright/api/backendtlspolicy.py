@@ -18,7 +18,7 @@ class SubjectAltName(Model):
 
 
 class BackendTLSPolicyValidation(Model):
-    """How the backend's certificate is checked; `hostname` is the SNI, and the expected name unless there are `subject_alt_names`."""
+    """How the backend's certificate is checked; `hostname` is the SNI, and the expected name without `subject_alt_names`."""
 
     hostname: PreciseHostname
     ca_certificate_refs: Annotated[tuple[LocalObjectReference, ...], Meta(max_length=8)] = ()

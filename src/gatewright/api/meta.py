@@ -36,8 +36,8 @@ class ObjectMeta(Model):
 
     name: str = ""
     namespace: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
-    annotations: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
     generation: int = 0
     creation_timestamp: str | None = None  # RFC 3339 in UTC, so it sorts as text; absent in files
     deletion_timestamp: str | None = None
