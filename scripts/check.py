@@ -52,7 +52,8 @@ def main(chosen: list[str]) -> int:
 def outcome_of(name: str) -> Outcome:
     """Run one check with this interpreter and keep what it says."""
     started = time.monotonic()
-    ran = subprocess.run([sys.executable, *CHECKS[name]], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    command = [sys.executable, *CHECKS[name]]
+    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return Outcome(name, ran.returncode == 0, time.monotonic() - started, ran.stdout.strip())
 
 

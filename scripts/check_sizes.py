@@ -1,8 +1,8 @@
 """Measures functions and modules against the sizes that keep this code readable, and fails when one is over.
 
-The budget is the one that the admired Python libraries keep and no control plane does: nine functions in ten within 30 lines, 99
-in a hundred within 70, none over 100, no module over 400, and every module opens by telling its story. Shares are judged over `src`
-alone, where they describe the product; the limits hold everywhere.
+The budget is the one that the admired Python libraries keep and no control plane does: nine functions in ten within 30 lines,
+99 in a hundred within 70, none over 100, no module over 400, and every module opens by telling its story. Shares are judged over
+`src` alone, where they describe the product; the limits hold everywhere.
 """
 
 from __future__ import annotations
@@ -71,14 +71,16 @@ def functions_of(path: Path, tree: ast.Module) -> Iterator[Function]:
 
 def too_long(function: Function) -> str:
     """The problem line of a function over the limit."""
-    return f"{function.path}:{function.line}: {function.name} has {function.lines} lines; a function has at most {LONGEST_FUNCTION}"
+    where = f"{function.path}:{function.line}"
+    return f"{where}: {function.name} has {function.lines} lines; a function has at most {LONGEST_FUNCTION}"
 
 
 def share_problems(lengths: Sequence[int]) -> Iterator[str]:
     """Which shares of the product's functions are longer than the budget."""
     for percent, limit in SHARES.items():
         if lengths and percentile(lengths, percent) > limit:
-            yield f"{JUDGED_BY_SHARE}: p{percent} of function length is {percentile(lengths, percent)} lines; the budget is {limit}"
+            found = percentile(lengths, percent)
+            yield f"{JUDGED_BY_SHARE}: p{percent} of function length is {found} lines; the budget is {limit}"
 
 
 def summary(folder: str, modules: int, lengths: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers any method on any path with 200 and a description of the request."""
+    """Answers the usual methods on any path with 200 and a description of the request."""
 
     protocol_version = "HTTP/1.1"  # keep-alive, as Envoy expects of an upstream
     disable_nagle_algorithm = True
@@ -61,10 +61,12 @@ class Echo(BaseHTTPRequestHandler):
             pass
         return total
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
-
-    def log_message(self, format: str, *arguments: Any) -> None:
+    def log_message(self, *_: object) -> None:
         """Stay quiet: the terminal belongs to the gateway."""
+
+
+for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+    setattr(Echo, f"do_{method}", Echo.answer)  # the names that the base class looks up
 
 
 class Backend(ThreadingHTTPServer):
@@ -85,7 +87,7 @@ class Backend(ThreadingHTTPServer):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; 1 when the port cannot be bound."""
-    parser = argparse.ArgumentParser(prog="python -m gatewright.demo", description="Answers every request with what it was asked.")
+    parser = argparse.ArgumentParser("python -m gatewright.demo", description="Answers every request with what it was asked.")
     parser.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1 (default 3000)")
     parser.add_argument("--name", default="demo", help="what the answers call this backend (default demo)")
     options = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
 """`gatewright quickstart`: from nothing to an answered request, on one machine, in one terminal.
 
-A demo backend runs in this process, `gatewright serve` on the example files in another. Once the gateway answers, the request that
-anyone can repeat is shown with its answer; then both serve until Ctrl-C, and the server stops before the backend, as requests
-would want it. Everything that a stranger's machine can have against it (ports in use, files elsewhere) is found before anything starts.
+A demo backend runs in this process, `gatewright serve` on the example files in another. Once the gateway answers, the request
+that anyone can repeat is shown with its answer; then both serve until Ctrl-C, and the server stops before the backend, as
+requests would want it. What a stranger's machine can have against it (ports in use, files elsewhere) is found before any start.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import rich_click as click
 
+from gatewright.cli.program import Failure
 from gatewright.demo import LOOPBACK, Backend
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ EXAMPLES = Path("examples/quickstart")
 HOSTNAME = "www.example.com"  # the one that examples/quickstart/route.yaml names
 GATEWAY_PORT = 8888
 BACKEND_PORT = 3000
+HIGHEST_PORT = 65535
+PORTS = click.IntRange(1, HIGHEST_PORT)
+OTHER_PORT_OFFSET = 1111  # 8888 → 9999: what a refusal suggests
 STOP_SECONDS = 20.0  # longer than `serve` takes to drain its Envoys
 POLL_SECONDS = 0.05
 
@@ -46,9 +50,11 @@ class Answer(NamedTuple):
 
 
 @click.command(short_help="Serve the example routes with a demo backend.")
-@click.option("--port", type=click.IntRange(1, 65535), default=GATEWAY_PORT, show_default=True, help="Port the gateway listens on.")
-@click.option("--backend-port", type=click.IntRange(1, 65535), default=BACKEND_PORT, show_default=True, help="Port of the demo backend.")
-@click.option("--wait", "patience", type=click.FloatRange(1), default=30.0, show_default=True, help="Seconds to wait for the first answer.")
+@click.option("--port", type=PORTS, default=GATEWAY_PORT, show_default=True, help="Port the gateway listens on.")
+@click.option("--backend-port", type=PORTS, default=BACKEND_PORT, show_default=True, help="Port of the demo backend.")
+@click.option(
+    "--wait", "patience", type=click.FloatRange(1), default=30.0, show_default=True, help="Seconds for the first answer."
+)
 @click.argument("examples", type=click.Path(path_type=Path, file_okay=False), default=EXAMPLES)
 def quickstart(port: int, backend_port: int, patience: float, examples: Path) -> None:
     """Serve EXAMPLES with a demo backend, show the first request, go on until Ctrl-C.
@@ -57,7 +63,7 @@ def quickstart(port: int, backend_port: int, patience: float, examples: Path) ->
     folder itself is served, so what is edited there takes effect at once; with other ports, a copy.
     """
     if not (examples / "gateway.yaml").is_file():
-        refuse(f"{examples} does not hold the quickstart's files: run this in the project's folder, or name theirs.")
+        raise Failure(f"{examples} does not hold the quickstart's files: run this in the project's folder, or name theirs.")
     refuse_busy_port(port, "", "gateway", "--port", "PORT")
     refuse_busy_port(backend_port, LOOPBACK, "demo backend", "--backend-port", "BACKEND_PORT")
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -72,7 +78,7 @@ def quickstart(port: int, backend_port: int, patience: float, examples: Path) ->
         except KeyboardInterrupt:
             click.echo("\nStopping.", err=True)
             return
-    refuse(f"the gateway's server ended by itself, with exit code {code}.")
+    raise Failure(f"the gateway's server ended by itself, with exit code {code}.")
 
 
 def refuse_busy_port(port: int, address: str, whose: str, option: str, variable: str) -> None:
@@ -85,9 +91,10 @@ def refuse_busy_port(port: int, address: str, whose: str, option: str, variable:
         try:
             trial.bind((address, port))
         except OSError as error:
-            another = f"Choose another one with {option}, or `make quickstart {variable}={port + 1111 if port < 60000 else port - 1111}`."
+            other = port + OTHER_PORT_OFFSET if port + OTHER_PORT_OFFSET <= HIGHEST_PORT else port - OTHER_PORT_OFFSET
+            another = f"Choose another one with {option} {other}, or `make quickstart {variable}={other}`."
             why = "is in use by another process" if error.errno == errno.EADDRINUSE else f"cannot be bound ({error.strerror})"
-            refuse(f"port {port}, which the {whose} needs, {why}. {another}")
+            raise Failure(f"port {port}, which the {whose} needs, {why}. {another}") from error
 
 
 @contextmanager
@@ -111,7 +118,9 @@ def examples_with_ports(examples: Path, port: int, backend_port: int) -> Iterato
     with tempfile.TemporaryDirectory(prefix="gatewright-quickstart-") as temporary:
         copy = Path(shutil.copytree(examples, Path(temporary) / examples.name))
         for file in copy.glob("*.yaml"):
-            file.write_text(re.sub(r"(?m)^(\s+port: )(\d+)$", lambda found: f"{found[1]}{wanted.get(int(found[2]), found[2])}", file.read_text()))
+            file.write_text(
+                re.sub(r"(?m)(?<= port: )\d+$", lambda found: str(wanted.get(int(found[0]), found[0])), file.read_text())
+            )
         yield copy
 
 
@@ -130,7 +139,7 @@ def served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         server.terminate()
         try:
             server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):  # it hangs, or a second Ctrl-C is impatient
             server.kill()
             server.wait()
 
@@ -141,13 +150,15 @@ def first_answer(server: subprocess.Popen[bytes], port: int, patience: float) ->
     latest: Answer | None = None
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            refuse(f"the gateway's server ended with exit code {server.returncode} before it answered; its own words are above.")
+            raise Failure(
+                f"the gateway's server ended with exit code {server.returncode} before it answered; its own words are above."
+            )
         latest = ask(port) or latest
         if latest is not None and latest.status == http.client.OK:
             return latest
         time.sleep(POLL_SECONDS)
     said = "nothing" if latest is None else f"{latest.status} {latest.body.strip()}"
-    refuse(f"the gateway did not answer with 200 within {patience:.0f} s (its last answer: {said}).")
+    raise Failure(f"the gateway did not answer with 200 within {patience:.0f} s (its last answer: {said}).")
 
 
 def ask(port: int) -> Answer | None:
@@ -173,8 +184,3 @@ def show(answer: Answer, port: int, folder: Path) -> None:
 def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     """End as by Ctrl-C when a service manager or a closed terminal asks."""
     raise KeyboardInterrupt
-
-
-def refuse(reason: str) -> NoReturn:
-    """End with one sentence and exit code 1."""
-    raise click.ClickException(reason)
