@@ -3,7 +3,7 @@
 Fields typed `Any` are known to be Envoy Gateway's and are not judged yet.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, field
 
@@ -11,6 +11,7 @@ from gatewright.api.envoyproxy import EnvoyProxySpec, LogLevel
 from gatewright.api.filters import Fraction
 from gatewright.api.meta import Model, ObjectMeta
 from gatewright.api.references import LabelSelector
+from gatewright.api.rules import Rule, Rules
 from gatewright.api.scalars import Duration, NonNegativeInt32, PositiveInt32
 
 RuntimeFlag = Literal["XDSNameSchemeV2", "EndpointSliceIndex", "PerResourceSystemCASecret"]
@@ -91,6 +92,14 @@ class ResourceProvider(Model):
     file: FileResourceProvider | None = None
     kubernetes: KubernetesConfiguration | None = None
 
+    checks: ClassVar[Rules] = (
+        Rule(
+            "file must be specified for type File",
+            "self.type != 'File' || has(self.file)",
+            lambda self: self.type != "File" or self.file is not None,
+        ),
+    )
+
 
 class HostInfrastructure(Model):
     """Folders of proxies that run on this host; absent ones follow the XDG conventions."""
@@ -122,6 +131,14 @@ class Provider(Model):
     type: Literal["Kubernetes", "Custom"] = "Kubernetes"
     kubernetes: KubernetesProvider | None = None
     custom: CustomProvider | None = None
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "custom must be specified for type Custom",
+            "self.type != 'Custom' || has(self.custom)",
+            lambda self: self.type != "Custom" or self.custom is not None,
+        ),
+    )
 
 
 class Logging(Model):
@@ -240,3 +257,11 @@ class EnvoyGateway(Model, kw_only=True):
     rate_limit: Any = None
     extension_manager: Any = None
     extension_managers: Annotated[tuple[Any, ...], Meta(min_length=1)] = ()
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "only one of extensionManager and extensionManagers can be specified",
+            "!has(self.extensionManager) || !has(self.extensionManagers)",
+            lambda self: self.extension_manager is None or not self.extension_managers,
+        ),
+    )

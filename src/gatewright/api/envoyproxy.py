@@ -3,13 +3,14 @@
 Fields typed `Any` are known to be the API's and are not judged yet.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from msgspec import field
 
 from gatewright.api.backend import BackendTLSConfig
 from gatewright.api.meta import KubernetesObject, Model
 from gatewright.api.references import LabelSelector
+from gatewright.api.rules import Rule, Rules
 from gatewright.api.scalars import Duration, Int32
 
 LogLevel = Literal["trace", "debug", "info", "warn", "error", "off", "critical"]
@@ -71,6 +72,19 @@ class EnvoyProxySpec(Model):
     geo_ip: Any = field(default=None, name="geoIP")
     lua: Any = None
     telemetry: Any = None
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "only one of luaValidation or lua may be set",
+            "!has(self.luaValidation) || !has(self.lua)",
+            lambda self: self.lua_validation is None or self.lua is None,
+        ),
+        Rule(
+            "mergeGateways and mergeBackends cannot both be enabled",
+            "!(has(self.mergeGateways) && self.mergeGateways && has(self.mergeBackends))",
+            lambda self: not self.merge_gateways or self.merge_backends is None,
+        ),
+    )
 
 
 class EnvoyProxy(KubernetesObject, kw_only=True):

@@ -1,6 +1,7 @@
 """GRPCRoute: which gRPC calls go where (gateway.networking.k8s.io/v1)."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta
 
@@ -8,7 +9,16 @@ from gatewright.api.filters import GRPCFilter
 from gatewright.api.meta import KubernetesObject, Model
 from gatewright.api.references import BackendRef
 from gatewright.api.routes import CommonRouteSpec, SessionPersistence
+from gatewright.api.rules import FEW_MATCHES, UNIQUE_RULE_NAMES, Rule, Rules, at_most_one, matches
 from gatewright.api.scalars import EXPERIMENTAL, HeaderName, HeaderValue, Hostname, SectionName, map_of
+
+_SERVICE: Final = r"^(?i)\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*$"
+_METHOD: Final = r"^[A-Za-z_][A-Za-z_0-9]*$"
+_EXACT: Final = "(!has(self.type) || self.type == 'Exact')"
+_is_service: Final = re.compile(r"\.?[a-z_][a-z_0-9]*(?:\.[a-z_][a-z_0-9]*)*\Z", re.IGNORECASE).match
+_is_method: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\Z").match
+
+_FILTER_RULES: Final = (at_most_one("RequestHeaderModifier"), at_most_one("ResponseHeaderModifier"))
 
 
 class GRPCMethodMatch(Model):
@@ -17,6 +27,24 @@ class GRPCMethodMatch(Model):
     type: Literal["Exact", "RegularExpression"] = "Exact"
     service: Annotated[str, Meta(max_length=1024)] | None = None
     method: Annotated[str, Meta(max_length=1024)] | None = None
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "One or both of 'service' or 'method' must be specified",
+            "has(self.type) ? has(self.service) || has(self.method) : true",
+            lambda self: self.service is not None or self.method is not None,
+        ),
+        Rule(
+            f"service must only contain valid characters (matching {_SERVICE})",
+            f"{_EXACT} && has(self.service) ? {matches('self.service', _SERVICE)}: true",
+            lambda self: self.type != "Exact" or self.service is None or _is_service(self.service) is not None,
+        ),
+        Rule(
+            f"method must only contain valid characters (matching {_METHOD})",
+            f"{_EXACT} && has(self.method) ? {matches('self.method', _METHOD)}: true",
+            lambda self: self.type != "Exact" or self.method is None or _is_method(self.method) is not None,
+        ),
+    )
 
 
 class GRPCHeaderMatch(Model):
@@ -39,6 +67,8 @@ class GRPCBackendRef(BackendRef):
 
     filters: Annotated[tuple[GRPCFilter, ...], Meta(max_length=16)] = ()
 
+    checks: ClassVar[Rules] = _FILTER_RULES
+
 
 class GRPCRouteRule(Model):
     """Calls that any match admits (all, when there is none) go through the filters to one of the backends."""
@@ -49,12 +79,16 @@ class GRPCRouteRule(Model):
     backend_refs: Annotated[tuple[GRPCBackendRef, ...], Meta(max_length=16)] = ()
     session_persistence: Annotated[SessionPersistence | None, EXPERIMENTAL] = None
 
+    checks: ClassVar[Rules] = _FILTER_RULES
+
 
 class GRPCRouteSpec(CommonRouteSpec):
     """Hosts and rules."""
 
     hostnames: Annotated[tuple[Hostname, ...], Meta(max_length=16)] = ()
     rules: Annotated[tuple[GRPCRouteRule, ...], Meta(max_length=16)] = ()
+
+    checks: ClassVar[Rules] = (FEW_MATCHES, UNIQUE_RULE_NAMES)
 
 
 class GRPCRoute(KubernetesObject, kw_only=True):

@@ -1,12 +1,13 @@
 """HTTPRouteFilter: filters that the Gateway API does not have, used by extensionRef (gateway.envoyproxy.io/v1alpha1)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
 from gatewright.api.filters import HTTPHeaderFilter
 from gatewright.api.meta import KubernetesObject, Model
 from gatewright.api.references import LocalObjectReference, SecretObjectReference
+from gatewright.api.rules import Rule, Rules, union_rules
 from gatewright.api.scalars import matching
 
 
@@ -23,6 +24,10 @@ class HTTPRouteMatchFilter(Model):
 
     cookies: Annotated[tuple[HTTPCookieMatch, ...], Meta(min_length=1, max_length=16)] = ()
 
+    checks: ClassVar[Rules] = (
+        Rule("should have at least 1 properties", "has(self.cookies)", lambda self: len(self.cookies) > 0),
+    )
+
 
 class PathRegex(Model):
     """A part of the path that becomes the hostname."""
@@ -38,6 +43,8 @@ class HTTPHostnameModifier(Model):
     header: str | None = None
     path_regex: PathRegex | None = None
 
+    checks: ClassVar[Rules] = union_rules("", {"Header": ("header", "header"), "PathRegex": ("pathRegex", "path_regex")})
+
 
 class ReplaceRegexMatch(Model):
     r"""A regular expression (RE2) and what its match becomes; groups are \1, \2 and so on."""
@@ -51,6 +58,14 @@ class HTTPPathModifier(Model):
 
     type: Literal["ReplaceRegexMatch"]
     replace_regex_match: ReplaceRegexMatch | None = None
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "If HTTPPathModifier type is ReplaceRegexMatch, replaceRegexMatch field needs to be set.",
+            "self.type == 'ReplaceRegexMatch' ? has(self.replaceRegexMatch) : !has(self.replaceRegexMatch)",
+            lambda self: self.replace_regex_match is not None,
+        ),
+    )
 
 
 class HTTPURLRewriteFilter(Model):
@@ -68,6 +83,24 @@ class CustomResponseBody(Model):
     inline: str | None = None
     value_ref: LocalObjectReference | None = None
 
+    checks: ClassVar[Rules] = (
+        Rule(
+            "inline must be set for type Inline",
+            "(!has(self.type) || self.type == 'Inline')? has(self.inline) : true",
+            lambda self: self.type != "Inline" or self.inline is not None,
+        ),
+        Rule(
+            "valueRef must be set for type ValueRef",
+            "(has(self.type) && self.type == 'ValueRef')? has(self.valueRef) : true",
+            lambda self: self.type != "ValueRef" or self.value_ref is not None,
+        ),
+        Rule(
+            "only ConfigMap is supported for ValueRef",
+            "has(self.valueRef) ? self.valueRef.kind == 'ConfigMap' : true",
+            lambda self: self.value_ref is None or self.value_ref.kind == "ConfigMap",
+        ),
+    )
+
 
 class HTTPDirectResponseFilter(Model):
     """An answer without a backend."""
@@ -76,6 +109,15 @@ class HTTPDirectResponseFilter(Model):
     body: CustomResponseBody | None = None
     status_code: int | None = None
     header: HTTPHeaderFilter | None = None
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "header.remove is not supported for DirectResponse",
+            "!has(self.remove) || size(self.remove) == 0",
+            lambda header: len(header.remove) == 0,
+            field="header",
+        ),
+    )
 
 
 class InjectedCredential(Model):

@@ -3,9 +3,12 @@
 Their defaults are the API's, so a rule never asks what an absent group or kind means. An absent namespace is the referrer's own.
 """
 
+from typing import ClassVar
+
 from msgspec import field
 
 from gatewright.api.meta import Model
+from gatewright.api.rules import Rule, Rules
 from gatewright.api.scalars import Group, KindName, NamespaceName, ObjectName, PortNumber, SectionName, Weight
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
@@ -56,6 +59,14 @@ class BackendObjectReference(Model):
     kind: KindName = "Service"
     namespace: NamespaceName | None = None
     port: PortNumber | None = None
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "Must have port for Service reference",
+            "(size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true",
+            lambda self: self.port is not None or self.kind != "Service" or self.group != "",
+        ),
+    )
 
 
 class BackendRef(BackendObjectReference):

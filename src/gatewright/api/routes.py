@@ -3,13 +3,82 @@
 A route's spec inherits from `CommonRouteSpec`, so code that attaches routes to listeners is written once for all kinds.
 """
 
-from typing import Annotated, Literal
+from collections import defaultdict
+from collections.abc import Hashable
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
 from gatewright.api.meta import Model
 from gatewright.api.references import ParentReference
+from gatewright.api.rules import Rule, Rules, is_unique
 from gatewright.api.scalars import EXPERIMENTAL, Duration, HeaderName
+
+Parents: TypeAlias = tuple[ParentReference, ...]
+
+
+def _parent(reference: ParentReference) -> Hashable:
+    return reference.group, reference.kind, reference.name, reference.namespace or ""
+
+
+def _alike(parents: Parents, *, with_port: bool) -> bool:
+    """Whether all references to one parent name a section (and a port), or none does."""
+    named = defaultdict(set)
+    for each in parents:
+        named[_parent(each)].add((bool(each.section_name), with_port and bool(each.port)))
+    return all(len(ways) == 1 for ways in named.values())
+
+
+def _distinct(parents: Parents, *, with_port: bool) -> bool:
+    """Whether no section (and port) of a parent is referred to twice."""
+    return is_unique((_parent(each), each.section_name or "", with_port and (each.port or 0)) for each in parents)
+
+
+_SAME: Final = (
+    "p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name && (((!has(p1.__namespace__) || p1.__namespace__ == '') && "
+    "(!has(p2.__namespace__) || p2.__namespace__ == '')) || (has(p1.__namespace__) && has(p2.__namespace__) && "
+    "p1.__namespace__ == p2.__namespace__))"
+)
+_SECTION_ALIKE: Final = "(!has(p1.sectionName) || p1.sectionName == '') == (!has(p2.sectionName) || p2.sectionName == '')"
+_PORT_ALIKE: Final = "(!has(p1.port) || p1.port == 0) == (!has(p2.port) || p2.port == 0)"
+_SECTION_EQUAL: Final = (
+    "(((!has(p1.sectionName) || p1.sectionName == '') && (!has(p2.sectionName) || p2.sectionName == '')) || "
+    "(has(p1.sectionName) && has(p2.sectionName) && p1.sectionName == p2.sectionName))"
+)
+_PORT_EQUAL: Final = (
+    "(((!has(p1.port) || p1.port == 0) && (!has(p2.port) || p2.port == 0)) || "
+    "(has(p1.port) && has(p2.port) && p1.port == p2.port))"
+)
+_PARENT_RULES: Final[Rules] = (
+    Rule(
+        "sectionName or port must be specified when parentRefs includes 2 or more references to the same parent",
+        f"self.all(p1, self.all(p2, {_SAME} ? ({_SECTION_ALIKE} && {_PORT_ALIKE}) : true))",
+        lambda parents: len(parents) == 1 or _alike(parents, with_port=True),
+        field="parent_refs",
+        channel="experimental",
+    ),
+    Rule(
+        "sectionName or port must be unique when parentRefs includes 2 or more references to the same parent",
+        f"self.all(p1, self.exists_one(p2, {_SAME} && {_SECTION_EQUAL} && {_PORT_EQUAL}))",
+        lambda parents: len(parents) == 1 or _distinct(parents, with_port=True),
+        field="parent_refs",
+        channel="experimental",
+    ),
+    Rule(
+        "sectionName must be specified when parentRefs includes 2 or more references to the same parent",
+        f"self.all(p1, self.all(p2, {_SAME} ? ({_SECTION_ALIKE}) : true))",
+        lambda parents: len(parents) == 1 or _alike(parents, with_port=False),
+        field="parent_refs",
+        channel="standard",
+    ),
+    Rule(
+        "sectionName must be unique when parentRefs includes 2 or more references to the same parent",
+        f"self.all(p1, self.exists_one(p2, {_SAME} && {_SECTION_EQUAL}))",
+        lambda parents: len(parents) == 1 or _distinct(parents, with_port=False),
+        field="parent_refs",
+        channel="standard",
+    ),
+)
 
 
 class CommonRouteSpec(Model):
@@ -17,6 +86,8 @@ class CommonRouteSpec(Model):
 
     parent_refs: Annotated[tuple[ParentReference, ...], Meta(max_length=32)] = ()
     use_default_gateways: Annotated[Literal["All", "None"] | None, EXPERIMENTAL] = None
+
+    checks: ClassVar[Rules] = _PARENT_RULES
 
 
 class SessionCookie(Model):
@@ -40,3 +111,32 @@ class SessionPersistence(Model):
     absolute_timeout: Duration | None = None
     cookie: SessionCookie | None = None
     header: SessionHeader | None = None
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "AbsoluteTimeout must be specified when cookie lifetimeType is Permanent",
+            "!has(self.cookie) || !has(self.cookie.lifetimeType) || self.cookie.lifetimeType != 'Permanent' || "
+            "has(self.absoluteTimeout)",
+            lambda self: self.cookie is None or self.cookie.lifetime_type != "Permanent" or self.absolute_timeout is not None,
+        ),
+        Rule(
+            "cookie must be nil if type is not Cookie",
+            "!has(self.cookie) || self.type == 'Cookie'",
+            lambda self: self.cookie is None or self.type == "Cookie",
+        ),
+        Rule(
+            "cookie must be specified for Cookie type",
+            "self.type != 'Cookie' || has(self.cookie)",
+            lambda self: self.type != "Cookie" or self.cookie is not None,
+        ),
+        Rule(
+            "header must be nil if type is not Header",
+            "!has(self.header) || self.type == 'Header'",
+            lambda self: self.header is None or self.type == "Header",
+        ),
+        Rule(
+            "header must be specified for Header type",
+            "self.type != 'Header' || has(self.header)",
+            lambda self: self.type != "Header" or self.header is not None,
+        ),
+    )
