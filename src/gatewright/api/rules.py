@@ -1,0 +1,104 @@
+"""Admission rules over several fields: what the CRDs say in CEL, as Python predicates with the CEL beside them.
+
+A struct lists its rules, in the CRD's order, under `checks`; structs that inherit from it keep them. `api.admission` applies them
+wherever the struct stands, so no kind lists them again. An absent field is None, an empty tuple or its default; predicates are
+about typed values, never about raw documents, and never raise.
+"""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+Channel: TypeAlias = Literal["experimental", "standard"]
+
+
+class Rule(NamedTuple):
+    """One rule: `holds(self)` is true of a good value, `message` says what is wrong with another.
+
+    `self` is the struct, or the value of its attribute `field`; a rule about an absent (None) field is not asked. A rule with a
+    `channel` or with `versions` is the CRD's in that channel or these versions of the kind only. Structural limits that depend on
+    the version of a kind are rules too.
+    """
+
+    message: str
+    cel: str
+    holds: Callable[[Any], bool]
+    field: str = ""
+    channel: Channel | None = None
+    versions: tuple[str, ...] = ()
+
+
+Rules: TypeAlias = tuple[Rule, ...]
+
+
+def is_unique(keys: Iterable[Hashable]) -> bool:
+    """Whether no key comes twice."""
+    return max(Counter(keys).values(), default=0) < 2  # noqa: PLR2004 - twice is two
+
+
+def is_ip(text: str) -> bool:
+    """Whether `text` is an IPv4 or IPv6 address without a zone."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def matches(subject: str, pattern: str) -> str:
+    """The CEL that says that `subject` matches the RE2 `pattern`."""
+    return f'{subject}.matches(r"""{pattern}""")'
+
+
+def union_rules(prefix: str, members: dict[str, tuple[str, str]]) -> Rules:
+    """Rules of a union: the field that belongs to `type` is set, and no other.
+
+    `members` maps a value of `type` to the field's name on the wire and as an attribute; `prefix` is how the CRD's messages call
+    the struct.
+    """
+
+    def only(value: str, attribute: str) -> Callable[[Any], bool]:
+        return lambda self: getattr(self, attribute) is None or self.type == value
+
+    def wanted(value: str, attribute: str) -> Callable[[Any], bool]:
+        return lambda self: self.type != value or getattr(self, attribute) is not None
+
+    rules: list[Rule] = []
+    for value, (name, attribute) in members.items():
+        message = f"{prefix}{name} must be nil if the {prefix}type is not {value}"
+        rules.append(Rule(message, f"!(has(self.{name}) && self.type != '{value}')", only(value, attribute)))
+        message = f"{prefix}{name} must be specified for {value} {prefix}type"
+        rules.append(Rule(message, f"!(!has(self.{name}) && self.type == '{value}')", wanted(value, attribute)))
+    return tuple(rules)
+
+
+def at_most_one(type_name: str) -> Rule:
+    """The rule of a list of filters that the filter `type_name` is not repeated; put it on the list's field."""
+    return Rule(
+        f"{type_name} filter cannot be repeated",
+        f"self.filter(f, f.type == '{type_name}').size() <= 1",
+        lambda filters: len(filters) < 2 or sum(each.type == type_name for each in filters) < 2,  # noqa: PLR2004
+        field="filters",
+    )
+
+
+UNIQUE_RULE_NAMES = Rule(
+    "Rule name must be unique within the route",
+    "self.all(l1, !has(l1.name) || self.exists_one(l2, has(l2.name) && l1.name == l2.name))",
+    lambda rules: len(rules) < 2 or is_unique(rule.name for rule in rules if rule.name is not None),  # noqa: PLR2004
+    field="rules",
+    channel="experimental",
+)
+"""No two rules of a route have the same name."""
+
+MATCHES_LIMIT = 128
+
+FEW_MATCHES = Rule(
+    "While 16 rules and 64 matches per rule are allowed, "
+    f"the total number of matches across all rules in a route must be less than {MATCHES_LIMIT}",
+    f"self.map(rule, rule.matches.size()).sum() <= {MATCHES_LIMIT}",
+    lambda rules: sum(len(rule.matches) for rule in rules) <= MATCHES_LIMIT,
+    field="rules",
+)
+"""The matches of all rules of a route together have a limit. The CRD spells the sum out, one term a rule."""
