@@ -29,6 +29,7 @@ DIAGNOSES = {
         "the package index cannot be reached. Is there a network, and does pip know of your proxy or mirror (pip config list)?"
     ),
     r"SSLError|CERTIFICATE_VERIFY_FAILED": "the package index's certificate is not trusted here. Does pip know your CA?",
+    r"is not a trusted or secure host": "the package index is named by a plain http address that pip does not trust.",
     r"DO NOT MATCH THE HASHES": "a package is not the one that was locked (its hash differs), so it was not installed.",
     r"No space left on device": "the disk is full.",
     r"Permission denied|Read-only file system": "the environment's folder cannot be written.",
