@@ -60,7 +60,7 @@ class Failure(click.ClickException):
 class LazyGroup(click.RichGroup):
     """A group of placeholders, which imports the command that is used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the method that click calls
         """The commands in the order of the table; click would sort them."""
         return list(self.commands)
 

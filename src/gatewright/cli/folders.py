@@ -1,0 +1,85 @@
+"""The folders that a server keeps its state and sockets in, made private and held by one server at a time.
+
+A shared /tmp is the last resort for sockets whose path would be too long: a folder there is used only when it is ours alone, or
+another user could listen in our place.
+"""
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from gatewright.cli.program import Failure
+from gatewright.settings import Settings
+
+PRIVATE: Final = 0o700
+LOCK: Final = "lock"
+
+
+@contextmanager
+def held(settings: Settings) -> Iterator[None]:
+    """Make the folders of `settings`, and keep other servers out of the state folder for the duration of the block.
+
+    Raises: Failure when a folder cannot be made or is not ours, or when another server holds it.
+    """
+    for folder in dict.fromkeys((settings.state_dir, settings.socket_dir)):
+        make_private(folder)
+    if settings.status_dir:
+        make(settings.status_dir)
+    descriptor = os.open(settings.state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor, settings.state_dir)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def make(folder: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises: Failure when that is not possible.
+    """
+    try:
+        folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only we can enter; its parent, too, when that lies in a folder that everybody may write to.
+
+    Raises: Failure when it belongs to someone else, or others may enter it.
+    """
+    if _is_shared(folder.parent.parent):
+        make(folder.parent)
+        _check_ours(folder.parent)
+    make(folder)
+    _check_ours(folder)
+
+
+def _is_shared(folder: Path) -> bool:
+    try:
+        return bool(folder.stat().st_mode & stat.S_IWOTH)
+    except OSError:
+        return False
+
+
+def _check_ours(folder: Path) -> None:
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise Failure(f"{folder} is not a folder of ours: remove it, or choose another with --state-dir")
+    if found.st_mode & 0o077:
+        folder.chmod(PRIVATE)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        raise Failure(f"another server (pid {holder or 'unknown'}) is using {folder}: stop it, or choose --state-dir") from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -1,0 +1,141 @@
+"""`gatewright status`: what became of each object, and why something does not work.
+
+One command answers "why does my route not work?": it shows conditions that are wrong, documents that were not taken (a route with
+a typing error is not in the server's memory at all), and proxies that do not run. Exit code 1 when something that was asked for
+is wrong or does not exist, so that scripts can wait for a route to become well.
+"""
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import rich_click as click
+
+from gatewright.cli import connection, status_text
+from gatewright.cli.output import dump
+from gatewright.cli.program import PROBLEM_FOUND, Failure
+from gatewright.settings import state_root
+
+EXAMPLES: Final = """\
+[bold]Examples[/]
+
+  gatewright status                           [dim]what is wrong, then everything[/]
+
+  gatewright status httproute/shop -o wide    [dim]one route, with the messages of its conditions[/]
+
+  gatewright status gtw -n shop               [dim]the Gateways of a namespace[/]
+
+  gatewright status hr/shop -o yaml           [dim]the whole status[/]
+
+  gatewright status --watch -o json           [dim]every change as a line of JSON[/]
+
+[bold]Exit codes[/]: 0 all is well, 1 something selected is wrong or missing, 2 wrong usage, 3 no server to ask.
+"""
+
+
+class Selected(NamedTuple):
+    """What the user asked about; an empty field selects everything."""
+
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    def query(self) -> dict[str, str]:
+        """The same, as the console's query."""
+        return {"kind": self.kind, "namespace": self.namespace, "name": self.name}
+
+    def has(self, problem: Mapping[str, Any]) -> bool:
+        """Whether a problem is about what is selected. One of a file that nobody could read may be about anything."""
+        if not problem.get("kind"):
+            return True
+        mine = (problem.get(field, "") for field in self._fields)
+        return all(wanted in ("", actual) for wanted, actual in zip(self, mine, strict=True))
+
+
+def complete_object(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Kinds, for a shell's completion."""
+    from gatewright.api.kinds import KINDS
+
+    return [kind.name.lower() for kind in KINDS if kind.name.lower().startswith(incomplete.lower())]
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("target", metavar="[KIND[/NAME]]", default="", shell_complete=complete_object)
+@click.option("-n", "--namespace", default="", help="Only objects of this namespace (default: all).")
+@click.option("-o", "--output", type=click.Choice(["text", "wide", "yaml", "json"]), default="text", show_default=True)
+@click.option("-w", "--watch", is_flag=True, help="Go on with every change, until Ctrl-C.")
+@click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), help="State folder of the server to ask.")
+@click.pass_context
+def status(ctx: click.Context, target: str, namespace: str, output: str, watch: bool, state_dir: Path | None) -> None:  # noqa: FBT001 - click's
+    """Ask the running server what became of each object, and why.
+
+    KIND is any name of a kind, in any case: HTTPRoute, httproutes, hr. Without it: what is wrong, then everything.
+    """
+    selected = parse_target(target, namespace)
+    server = connection.find(state_dir, state_root(os.environ))
+    if watch:
+        with contextlib.suppress(KeyboardInterrupt):
+            follow(server, selected, output)
+        return
+    views = connection.get(server, "/api/status", **selected.query())
+    problems = [problem for problem in connection.get(server, "/api/problems") if selected.has(problem)]
+    if selected.name and not views and not problems:
+        raise Missing(f"the server has no {selected.kind} {selected.name}, and no document of that name was refused")
+    if output in ("yaml", "json"):
+        click.echo(dump(as_document(selected, views, problems), "json" if output == "json" else "yaml"), nl=False)
+        well = status_text.all_well(views) and not problems
+    else:
+        proxies = () if selected.kind else connection.get(server, "/api/proxies")
+        report = status_text.Report(views, problems, proxies)
+        click.echo("\n".join(status_text.render(report, wide=output == "wide", summary=not selected.kind)))
+        well = report.well
+    ctx.exit(0 if well else PROBLEM_FOUND)
+
+
+class Missing(Failure):
+    """What was asked for by name does not exist."""
+
+    exit_code = PROBLEM_FOUND
+
+
+def parse_target(target: str, namespace: str) -> Selected:
+    """What `KIND[/NAME]` and `--namespace` select.
+
+    Raises: click.UsageError when there is no such kind, with those that look alike.
+    """
+    from gatewright.console import kinds
+
+    text, _, name = target.partition("/")
+    if not text:
+        return Selected("", namespace, name)
+    if kind := kinds.resolve(text):
+        return Selected(kind, namespace, name)
+    alike = kinds.suggestions(text)
+    hint = f" Did you mean {' or '.join(alike)}?" if alike else ""
+    raise click.UsageError(f"There is no kind {text!r}.{hint}")
+
+
+def as_document(selected: Selected, views: Sequence[Any], problems: Sequence[Any]) -> Any:  # noqa: ANN401 - JSON
+    """One named object as itself; anything else as a Kubernetes List with the problems beside it."""
+    if selected.name and len(views) == 1 and not problems:
+        return views[0]
+    return {"apiVersion": "v1", "kind": "List", "items": views, "problems": problems}
+
+
+def follow(server: connection.Server, selected: Selected, output: str) -> None:
+    """Print every change until the server ends.
+
+    Raises: Failure when it does.
+    """
+    for event in connection.stream(server, "/api/status/watch", **selected.query()):
+        if output == "json":
+            import json
+
+            click.echo(json.dumps(event))
+        elif output == "yaml":
+            click.echo("---\n" + dump(event, "yaml"), nl=False)
+        else:
+            click.echo("\n".join(status_text.event_lines(event, wide=output == "wide")))
+    raise Failure(f"the server in {server.state_dir} has stopped")
