@@ -38,7 +38,8 @@ BACKEND_PORT = 3000
 HIGHEST_PORT = 65535
 PORTS = click.IntRange(1, HIGHEST_PORT)
 OTHER_PORT_OFFSET = 1111  # 8888 → 9999: what a refusal suggests
-STOP_SECONDS = 20.0  # longer than `serve` takes to drain its Envoys
+DRAIN_SECONDS = 1.0  # nobody depends on these connections, and Ctrl-C should feel prompt
+STOP_SECONDS = 20.0  # then the server is killed
 POLL_SECONDS = 0.05
 
 
@@ -131,7 +132,7 @@ def served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     It runs in a session of its own, since a terminal's Ctrl-C goes to every process of the foreground group and would reach
     it, and its Envoys, twice.
     """
-    command = [sys.executable, "-m", "gatewright", "serve", str(folder)]
+    command = [sys.executable, "-m", "gatewright", "serve", "--drain-seconds", str(DRAIN_SECONDS), str(folder)]
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         yield server
@@ -157,7 +158,7 @@ def first_answer(server: subprocess.Popen[bytes], port: int, patience: float) ->
         if latest is not None and latest.status == http.client.OK:
             return latest
         time.sleep(POLL_SECONDS)
-    said = "nothing" if latest is None else f"{latest.status} {latest.body.strip()}"
+    said = "nothing" if latest is None else f"{latest.status} {latest.body}".strip()
     raise Failure(f"the gateway did not answer with 200 within {patience:.0f} s (its last answer: {said}).")
 
 
