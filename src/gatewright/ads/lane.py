@@ -1,0 +1,226 @@
+"""One type of resource on one stream: what is desired, what the proxy was sent, and what it made of it.
+
+A lane keeps for every name the first batch that the proxy has not confirmed, as `due` (to be told), `leaving` (to be removed)
+or flying (told, not answered). From these numbers the session derives its order. A refused version is held back: the lane
+desires the last good one instead, until another version is published or the refusal is lifted. A refusal that names nobody is
+split in halves until it does.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from gatewright.ads.messages import Delivery, Request, Response
+from gatewright.ads.needs import blame
+from gatewright.ads.subscription import Received, Subscription
+from gatewright.wire.resource import CLUSTER, LISTENER, Resource
+
+NEVER: Final = float("inf")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """The desired state of a name since `batch`; without a resource it shall not exist."""
+
+    resource: Resource | None
+    batch: int
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A version that the proxy did not take, and its words."""
+
+    version: str
+    message: str
+
+
+class History(msgspec.Struct, frozen=True):
+    """What earlier streams taught about a type: the last version that was taken, and the refusals."""
+
+    good: Mapping[str, Resource] = {}
+    refused: Mapping[str, Refusal] = {}
+
+
+class Lane:
+    """The state of one type on one stream of `proxy`. Deliveries collect in `deliveries` until they are taken."""
+
+    def __init__(self, proxy: str, type_url: str, rows: Mapping[str, Row], history: History) -> None:
+        self.proxy = proxy
+        self.type_url = type_url
+        self.subscription = Subscription(type_url, implicit_wildcard=type_url in {CLUSTER, LISTENER})
+        self.rows = dict(rows)
+        self.good = dict(history.good)
+        self.refused = dict(history.refused)
+        self.due: dict[str, int] = {}
+        self.leaving: dict[str, int] = {}
+        self.flying: dict[str, int] = {}
+        self.flying_removals: dict[str, int] = {}
+        self.deliveries: list[Delivery] = []
+        self._earlier: dict[str, Row] = {}
+        self._suspects: deque[tuple[str, ...]] = deque()
+        self._reported: dict[str, tuple[str | None, str | None, str]] = {}
+        for name in self.rows:
+            self.touch(name, self.rows[name].batch)
+
+    @property
+    def history(self) -> History:
+        """What the next stream of the same proxy should know."""
+        return History(self.good, self.refused)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a response may be sent now: the type was asked for, and the previous one is answered."""
+        return self.subscription.started and self.subscription.under_way is None
+
+    @property
+    def unconfirmed_upserts(self) -> float:
+        """The first batch with something the proxy has not confirmed, removals aside."""
+        return min(min(self.due.values(), default=NEVER), min(self.flying.values(), default=NEVER))
+
+    def publish(self, name: str, resource: Resource | None, batch: int) -> None:
+        """Desire `resource` from `batch` on. The version it supersedes is kept only while it is waiting for its turn."""
+        old = self.rows.get(name)
+        if resource is None:
+            self._earlier.pop(name, None)
+        elif name in self.due and old is not None and old.resource is not None:
+            self._earlier.setdefault(name, old)
+        self.rows[name] = Row(resource, batch)
+        self.touch(name, batch)
+
+    def touch(self, name: str, since: int) -> None:
+        """Work out anew what the proxy must be told of `name`; what was open before stays open since then."""
+        opened = self.due.pop(name, self.leaving.pop(name, since))
+        row = self.rows.get(name)
+        resource = row.resource if row is not None else None
+        held_back = self.holds_back(name)
+        if held_back and (resource := self.good.get(name)) is None:
+            return
+        if self.subscription.lacks(name, resource):
+            answers = resource is not None or self.subscription.owes(name)
+            (self.due if answers else self.leaving)[name] = opened
+        elif name not in self.flying and not held_back:
+            self._come_to_rest(name, resource)
+
+    def _come_to_rest(self, name: str, resource: Resource | None) -> None:
+        """The proxy has what is desired, or is not interested: nothing of what it once refused matters any more."""
+        self.refused.pop(name, None)
+        if resource is None:
+            self.rows.pop(name, None)
+        self._report(name)
+
+    def owe(self, name: str, since: int) -> None:
+        """Send `name` again although the proxy holds it."""
+        self.subscription.owe(name)
+        self.touch(name, since)
+
+    def holds_back(self, name: str) -> bool:
+        """Whether the desired version of `name` is one that the proxy refused."""
+        row, refusal = self.rows.get(name), self.refused.get(name)
+        if row is None or row.resource is None or refusal is None:
+            return False
+        return row.resource.version == refusal.version
+
+    def retry(self) -> None:
+        """Lift the refusals, since what they were about may have changed; each is tried on its own."""
+        for name in [name for name in self.refused if self.holds_back(name)]:
+            del self.refused[name]
+            self.touch(name, self.rows[name].batch)
+            self._suspects.append((name,))
+
+    def plan(self, frontier: float) -> tuple[list[Resource], frozenset[str]]:
+        """What to send next of the batches before `frontier`: resources, and names asked for that do not exist."""
+        while self._suspects:
+            group = [name for name in self._suspects.popleft() if name in self.due]
+            if chosen := list(filter(None, (self._choose(name, frontier) for name in group))):
+                return chosen, frozenset()
+        resources = filter(None, (self._choose(name, frontier) for name in self.due))
+        absent = frozenset(name for name in self.due if name not in self.rows or self.rows[name].resource is None)
+        return list(resources), absent
+
+    def _choose(self, name: str, frontier: float) -> Resource | None:
+        """The newest version of `name` whose turn has come; an older one only while the newest must wait, so no load starves it."""
+        row = self.rows.get(name)
+        if row is None or row.resource is None:
+            return None
+        if self.holds_back(name):
+            return self.good.get(name)
+        if row.batch < frontier:
+            return row.resource
+        earlier = self._earlier.get(name)
+        if earlier is None or earlier.batch >= frontier or not self.subscription.lacks(name, earlier.resource):
+            return None
+        return earlier.resource
+
+    def send(self, nonce: str, resources: Iterable[Resource], removals: frozenset[str]) -> Response:
+        """The response with these; what was due is now flying."""
+        response = self.subscription.send(nonce, tuple(resources), removals)
+        for name, resource in response.upserts.items():
+            self.flying[name] = self.due.pop(name)
+            earlier = self._earlier.pop(name, None)
+            if earlier is not None and resource is earlier.resource:
+                self.due[name] = earlier.batch + 1
+        for name in removals:
+            if name in self.due:
+                self.flying[name] = self.due.pop(name)
+            else:
+                self.flying_removals[name] = self.leaving.pop(name)
+        return response
+
+    def receive(self, request: Request, published: int) -> Received:
+        """Take in a request; `published` is the newest batch."""
+        first = not self.subscription.started
+        if first and not request.initial_versions:
+            self.refused = {}  # a proxy that holds nothing has just started: what its predecessor refused may suit it
+        received = self.subscription.receive(request)
+        if received.response is not None:
+            self._conclude(received.response, request.error)
+        touched = received.touched
+        if touched is None:
+            touched = frozenset().union(self.rows, self.subscription.held, self.subscription.names, self._reported)
+        for name in touched:
+            self.touch(name, self.rows[name].batch if name in self.rows else published)
+            self._report(name)
+        return received
+
+    def _conclude(self, response: Response, error: str | None) -> None:
+        since = self.flying | self.flying_removals
+        self.flying, self.flying_removals = {}, {}
+        if error is None:
+            self._accept(response.upserts)
+        else:
+            self._refuse(response.upserts, error)
+        for name in response.removals:
+            self.good.pop(name, None)
+            self.refused.pop(name, None)
+        for name, opened in since.items():
+            row = self.rows.get(name)
+            self.touch(name, opened if error is not None or row is None else row.batch)
+            self._report(name)
+
+    def _accept(self, upserts: Mapping[str, Resource]) -> None:
+        for name, resource in upserts.items():
+            self.good[name] = resource
+            if not self.holds_back(name):
+                self.refused.pop(name, None)
+
+    def _refuse(self, upserts: Mapping[str, Resource], error: str) -> None:
+        """Hold back whoever is to blame; if that is not known yet, try the halves one after the other."""
+        names = tuple(upserts)
+        culprits = blame(self.type_url, error, names) or ({names[0]: error} if len(names) == 1 else {})
+        self.refused.update((name, Refusal(upserts[name].version, message)) for name, message in culprits.items())
+        if not culprits and names:
+            half = len(names) // 2
+            self._suspects.extendleft((names[half:], names[:half]))
+
+    def _report(self, name: str) -> None:
+        """Note a delivery if what is known of `name` has changed."""
+        refusal = self.refused.get(name)
+        accepted = self.subscription.held.get(name)
+        fact = (accepted, refusal.version, refusal.message) if refusal is not None else (accepted, None, "")
+        if fact == self._reported.get(name, (None, None, "")):
+            return
+        if fact == (None, None, ""):
+            del self._reported[name]
+        else:
+            self._reported[name] = fact
+        self.deliveries.append(Delivery(self.proxy, self.type_url, name, *fact))
