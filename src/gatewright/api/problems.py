@@ -1,0 +1,33 @@
+"""How a problem with a document is said: where it is, what stands there, and what is allowed."""
+
+import json
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+LONGEST_SHOWN: Final = 80
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a document; `path` is the field (`spec.rules[0].matches[1].path.value`), empty for all of it."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def shown(value: object) -> str:
+    """A value as JSON, cut when it is long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def listed(values: Iterable[object]) -> str:
+    """Values in a row, as JSON."""
+    return ", ".join(map(shown, values))
+
+
+def below(path: str, name: str) -> str:
+    """The path of the field `name` of the object at `path`."""
+    return f"{path}.{name}" if path else name
