@@ -21,7 +21,7 @@ Spread = Callable[[SK, S], Iterable[tuple[K, M, V]]]
 class _Recorder:
     """The `Read` of one run of one rule."""
 
-    __slots__ = ("seen", "_position", "_tables")
+    __slots__ = ("_position", "_tables", "seen")
 
     def __init__(self, tables: Mapping[Ref[Any, Any], Table[Any, Any]], position: int) -> None:
         self.seen: dict[tuple[Table[Any, Any], Any], None] = {}
@@ -41,7 +41,12 @@ class Derived(Table[K, V], Generic[K, S, V]):
     """One row a source row, by a pure rule."""
 
     def __init__(
-        self, ref: Ref[K, V], position: int, source: Table[K, S], rule: Rule[K, S, V], tables: Mapping[Ref[Any, Any], Table[Any, Any]]
+        self,
+        ref: Ref[K, V],
+        position: int,
+        source: Table[K, S],
+        rule: Rule[K, S, V],
+        tables: Mapping[Ref[Any, Any], Table[Any, Any]],
     ) -> None:
         super().__init__(ref, position)
         self.seen: dict[K, tuple[tuple[Table[Any, Any], Any], ...]] = {}

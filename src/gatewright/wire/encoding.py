@@ -4,6 +4,22 @@ A message serialised in pieces and concatenated is the message with the pieces m
 virtual host of 5,000 routes be joined from entries rendered long ago. Source: protobuf encoding, "Last One Wins" and "merging".
 """
 
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+
+
+def serialised(message: Message) -> bytes:
+    """Serialise a message so that equal messages give equal bytes."""
+    encoded: bytes = message.SerializeToString(deterministic=True)
+    return encoded
+
+
+def packed(message: Message) -> AnyMessage:
+    """Wrap a message in an Any, with equal bytes for equal messages."""
+    wrapped = AnyMessage()
+    wrapped.Pack(message, deterministic=True)
+    return wrapped
+
 
 def varint(value: int) -> bytes:
     """Encode a non-negative integer in base 128."""

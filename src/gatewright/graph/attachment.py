@@ -1,0 +1,225 @@
+"""Attachment of routes to listeners: the same rules for every route kind.
+
+Each parentRef selects listeners (by section name and port), which must allow the route's kind and namespace, and share a hostname
+with it. What comes out per parentRef is either the places where the route is served or the one reason why it is not. Sources:
+Gateway API ParentReference, AllowedRoutes, hostname intersection; checklist section 11.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from gatewright.api.gateway import RouteNamespaces
+from gatewright.api.meta import NamespacedName
+from gatewright.api.references import GATEWAY_GROUP, LabelSelector, ParentReference
+from gatewright.flow import Read
+from gatewright.graph import hostnames
+from gatewright.graph.findings import ACCEPTED, Finding
+from gatewright.graph.listeners import ListenerFacts, PortFacts
+from gatewright.graph.rules import RouteFacts
+from gatewright.graph.tables import (
+    GATEWAY_FACTS,
+    LISTENER_VIEWS,
+    NAMESPACES,
+    PORT_HOSTS,
+    ListenerKey,
+    PortKey,
+    RouteConfigKey,
+    RouteKey,
+    VirtualHostKey,
+)
+
+NAME_LABEL: Final = "kubernetes.io/metadata.name"
+
+
+class ListenerView(msgspec.Struct, frozen=True):
+    """What routes see of a listener: nothing here changes when, say, a certificate is rotated."""
+
+    key: ListenerKey
+    index: int
+    port: int
+    protocol: str
+    hostname: str
+    kinds: tuple[str, ...]
+    namespaces: RouteNamespaces
+    config: RouteConfigKey | None  # None while the proxy does not get the listener
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A listener that serves a route, and the route's virtual hosts there."""
+
+    listener: ListenerKey
+    port: int
+    protocol: str
+    hosts: tuple[VirtualHostKey, ...]
+
+
+class BoundParent(msgspec.Struct, frozen=True):
+    """What became of one parentRef. `attached` are the listeners that count the route, serving or not."""
+
+    reference: ParentReference
+    gateway: NamespacedName
+    attached: tuple[ListenerKey, ...]
+    places: tuple[Place, ...]
+    findings: tuple[Finding, ...]
+
+
+class BoundRoute(msgspec.Struct, frozen=True):
+    """A route with at least one parent of ours."""
+
+    key: RouteKey
+    created: str
+    facts: RouteFacts
+    parents: tuple[BoundParent, ...]
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Every listener that serves the route, once."""
+        return tuple({place.listener: place for parent in self.parents for place in parent.places}.values())
+
+
+class Attachable(msgspec.Struct, frozen=True):
+    """A route of any kind, reduced to what attachment looks at."""
+
+    key: RouteKey
+    created: str
+    parent_refs: tuple[ParentReference, ...]
+    hostnames: tuple[str, ...]
+    facts: RouteFacts
+
+
+def route_config(proxy: str, facts: ListenerFacts) -> RouteConfigKey:
+    """Name the RouteConfiguration of a listener: shared by the plain HTTP listeners of a port, own for an HTTPS listener."""
+    own = f"{facts.key.gateway}/{facts.key.name}" if facts.listener.protocol == "HTTPS" else ""
+    return RouteConfigKey(proxy, facts.listener.port, own)
+
+
+def views(key: PortKey, port: PortFacts) -> Iterator[tuple[NamespacedName, ListenerKey, ListenerView]]:
+    """Reduce settled listeners to what routes see, by Gateway."""
+    for facts in port.listeners:
+        view = ListenerView(
+            key=facts.key,
+            index=facts.index,
+            port=key.port,
+            protocol=facts.listener.protocol,
+            hostname=facts.hostname,
+            kinds=facts.kinds,
+            namespaces=facts.listener.allowed_routes.namespaces,
+            config=route_config(key.proxy, facts) if facts.serving else None,
+        )
+        yield facts.key.gateway, facts.key, view
+
+
+def hosts(key: PortKey, port: PortFacts) -> Iterator[tuple[RouteConfigKey, str, ListenerKey]]:
+    """Gather the hostnames of serving listeners by RouteConfiguration."""
+    for facts in port.serving:
+        yield route_config(key.proxy, facts), facts.hostname, facts.key
+
+
+def bind(read: Read, route: Attachable) -> BoundRoute | None:
+    """Attach one route; None when no parent of it is a Gateway of ours. A route of which no rule is usable is attached nowhere."""
+    parents = tuple(parent for i, ref in enumerate(route.parent_refs) if (parent := _bound(read, route, ref, i)) is not None)
+    if route.facts.unusable:
+        parents = tuple(BoundParent(parent.reference, parent.gateway, (), (), parent.findings) for parent in parents)
+    return BoundRoute(route.key, route.created, route.facts, parents) if parents else None
+
+
+def attached(key: NamespacedName, route: BoundRoute) -> Iterator[tuple[ListenerKey, RouteKey, None]]:
+    """Spread routes over the listeners that count them."""
+    del key
+    for listener in dict.fromkeys(listener for parent in route.parents for listener in parent.attached):
+        yield listener, route.key, None
+
+
+def _bound(read: Read, route: Attachable, reference: ParentReference, index: int) -> BoundParent | None:
+    if (reference.group, reference.kind) != (GATEWAY_GROUP, "Gateway"):
+        return None
+    gateway = NamespacedName(reference.namespace or route.key.namespace, reference.name)
+    if read(GATEWAY_FACTS, gateway) is None:
+        return None
+    listeners = sorted((read(LISTENER_VIEWS, gateway) or {}).values(), key=lambda view: view.index)
+    named = [
+        view for view in listeners if reference.section_name in {None, view.key.name} and reference.port in {None, view.port}
+    ]
+    if not named:
+        return _refused(reference, gateway, index, "NoMatchingParent", _nothing_named(reference, gateway, listeners))
+    allowed = [
+        view for view in named if route.key.kind in view.kinds and _namespace_allowed(read, view, gateway, route.key.namespace)
+    ]
+    if not allowed:
+        return _refused(reference, gateway, index, "NotAllowedByListeners", _not_allowed(route, gateway, named))
+    shared = [(view, common) for view in allowed if (common := hostnames.intersections(view.hostname, route.hostnames))]
+    if not shared:
+        message = f"no hostname of the route ({', '.join(route.hostnames)}) is one of {_listener_hosts(allowed)}"
+        return _refused(reference, gateway, index, "NoMatchingListenerHostname", message, path="spec.hostnames")
+    places = tuple(_place(read, view, common) for view, common in shared if view.config is not None)
+    return BoundParent(reference, gateway, tuple(view.key for view, _ in shared), places, ())
+
+
+def _refused(
+    reference: ParentReference, gateway: NamespacedName, index: int, reason: str, message: str, path: str = ""
+) -> BoundParent:
+    finding = Finding(ACCEPTED, reason, message, path or f"spec.parentRefs[{index}]")
+    return BoundParent(reference, gateway, (), (), (finding,))
+
+
+def _place(read: Read, view: ListenerView, common: tuple[str, ...]) -> Place:
+    """Keep the hosts for which this listener is the most specific one of its port (GatewayHTTPListenerIsolation)."""
+    config = view.config
+    if config is None:
+        raise ValueError("a listener that the proxy does not get is no place")
+    served = read(PORT_HOSTS, config)
+    taken = tuple(served) if served else ()
+    own = (host for host in common if hostnames.owner(host, taken) == view.hostname)
+    return Place(view.key, view.port, view.protocol, tuple(VirtualHostKey(config, host) for host in own))
+
+
+def _namespace_allowed(read: Read, view: ListenerView, gateway: NamespacedName, namespace: str) -> bool:
+    wanted = view.namespaces
+    if wanted.from_ == "All":
+        return True
+    if wanted.from_ == "Same":
+        return namespace == gateway.namespace
+    if wanted.selector is None:
+        return False
+    found = read(NAMESPACES, NamespacedName("", namespace))
+    labels = {NAME_LABEL: namespace} | (found.metadata.labels if found else {})
+    return selects(wanted.selector, labels)
+
+
+def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    """Say whether a Kubernetes label selector selects `labels`; an empty selector selects everything."""
+    if any(labels.get(name) != value for name, value in selector.match_labels.items()):
+        return False
+    for expression in selector.match_expressions:
+        present = expression.key in labels
+        holds = {
+            "In": present and labels.get(expression.key) in expression.values,
+            "NotIn": not present or labels.get(expression.key) not in expression.values,
+            "Exists": present,
+            "DoesNotExist": not present,
+        }
+        if not holds.get(expression.operator, False):
+            return False
+    return True
+
+
+def _nothing_named(reference: ParentReference, gateway: NamespacedName, listeners: list[ListenerView]) -> str:
+    wanted = [f"named {reference.section_name}"] if reference.section_name else []
+    wanted += [f"on port {reference.port}"] if reference.port else []
+    there = ", ".join(f"{view.key.name} ({view.port})" for view in listeners)
+    return f"Gateway {gateway} has no listener {' '.join(wanted) or 'at all'}; it has {there or 'none'}"
+
+
+def _not_allowed(route: Attachable, gateway: NamespacedName, named: list[ListenerView]) -> str:
+    names = ", ".join(view.key.name for view in named)
+    if not any(route.key.kind in view.kinds for view in named):
+        return f"listener {names} of Gateway {gateway} does not take routes of kind {route.key.kind}"
+    how = ", ".join(dict.fromkeys(view.namespaces.from_ for view in named))
+    message = f"listener {names} of Gateway {gateway} does not allow routes from namespace {route.key.namespace}"
+    return f"{message} (allowedRoutes.namespaces.from: {how})"
+
+
+def _listener_hosts(listeners: list[ListenerView]) -> str:
+    return ", ".join(f"{view.hostname or '*'} of listener {view.key.name}" for view in listeners)

@@ -1,0 +1,102 @@
+"""backendRefs resolved to clusters.
+
+A cluster is named by what it is (kind, namespace, name, port), so routes that share a backend share a cluster. A reference is
+checked in the order that leaks nothing: kind, permission, existence, port. Endpoints are not looked at here: a Service without
+endpoints is resolved, and its requests are answered 503 by the proxy. Source: checklist section 11.6.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from gatewright.api.backend import Backend
+from gatewright.api.meta import NamespacedName
+from gatewright.api.references import GATEWAY_GROUP, BackendObjectReference
+from gatewright.flow import Read
+from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding
+from gatewright.graph.grants import Referrer, Target, permits
+from gatewright.graph.tables import BACKENDS, ONLY, SERVICES, SETTINGS, ClusterKey, RouteKey
+
+BACKEND_GROUP: Final = "gateway.envoyproxy.io"
+MINIMUM_LABELS: Final = 2
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """A backendRef resolved: a cluster, or the finding that says why there is none."""
+
+    cluster: ClusterKey | None
+    finding: Finding | None = None
+
+
+Resolver = Callable[[Read, NamespacedName, BackendObjectReference, str], Resolution]
+
+
+def resolve(read: Read, route: RouteKey, reference: BackendObjectReference, path: str) -> Resolution:
+    """Resolve one backendRef of `route` at field `path`."""
+    resolver = _RESOLVERS.get((reference.group, reference.kind))
+    if resolver is None:
+        known = " or ".join(f"{group}/{kind}" if group else kind for group, kind in _RESOLVERS)
+        kind = f"{reference.group}/{reference.kind}" if reference.group else reference.kind
+        return _unresolved("InvalidKind", f"{kind} is not supported as a backend; use {known}", f"{path}.kind")
+    target = NamespacedName(reference.namespace or route.namespace, reference.name)
+    if not permits(read, Referrer(GATEWAY_GROUP, route.kind, route.namespace), Target(reference.group, reference.kind, *target)):
+        grant = f"no ReferenceGrant in namespace {target.namespace} lets {route.kind}s of {route.namespace}"
+        return _unresolved("RefNotPermitted", f"{grant} refer to {reference.kind} {target.name}", path)
+    return resolver(read, target, reference, path)
+
+
+def _service(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str) -> Resolution:
+    service = read(SERVICES, key)
+    if service is None:
+        return _unresolved("BackendNotFound", f"Service {key} not found", path)
+    if service.spec.type == "ExternalName":
+        return _unresolved(
+            "UnsupportedValue", f"Service {key} is of type ExternalName, which cannot be a backend; use a Backend", path
+        )
+    ports = [port for port in service.spec.ports if port.port == reference.port and port.protocol == "TCP"]
+    if not ports:
+        there = ", ".join(f"{port.port}/{port.protocol}" for port in service.spec.ports) or "none"
+        message = f"Service {key} has no TCP port {reference.port}; it has {there}"
+        return _unresolved("BackendNotFound", message, f"{path}.port")
+    return Resolution(ClusterKey("service", key.namespace, key.name, reference.port or 0))
+
+
+def _backend(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str) -> Resolution:
+    del reference
+    settings = read(SETTINGS, ONLY)
+    if settings is None or not settings.backend_enabled:
+        message = "the Backend API is not enabled (EnvoyGateway extensionApis.enableBackend)"
+        return _unresolved("InvalidKind", message, f"{path}.kind")
+    backend = read(BACKENDS, key)
+    if backend is None:
+        return _unresolved("BackendNotFound", f"Backend {key} not found", path)
+    problems = judge(backend, enabled=True)
+    if problems:
+        return _unresolved("InvalidBackendRef", f"Backend {key} is not accepted: {problems[0].text}", path)
+    if any(endpoint.unix for endpoint in backend.spec.endpoints):
+        return _unresolved("UnsupportedAddressType", f"Backend {key} has Unix socket endpoints, which routes cannot use", path)
+    return Resolution(ClusterKey("backend", key.namespace, key.name, 0))
+
+
+_RESOLVERS: Final[Mapping[tuple[str, str], Resolver]] = {("", "Service"): _service, (BACKEND_GROUP, "Backend"): _backend}
+
+
+def judge(backend: Backend, *, enabled: bool) -> tuple[Finding, ...]:
+    """Judge a Backend as an object of its own; admission has judged its shape."""
+    if not enabled:
+        message = "the Backend API is not enabled (EnvoyGateway extensionApis.enableBackend)"
+        return (Finding(ACCEPTED, "Invalid", message),)
+    if backend.spec.type != "Endpoints":
+        return (Finding(ACCEPTED, "Invalid", "type DynamicResolver is not supported yet; use Endpoints", "spec.type"),)
+    if backend.spec.tls is not None:
+        return (Finding(ACCEPTED, "Invalid", "TLS to a Backend is not supported yet", "spec.tls"),)
+    return tuple(
+        Finding(ACCEPTED, "Invalid", f"hostname {name} should have at least two labels", f"spec.endpoints[{i}].fqdn.hostname")
+        for i, endpoint in enumerate(backend.spec.endpoints)
+        if endpoint.fqdn and len((name := endpoint.fqdn.hostname.rstrip(".")).split(".")) < MINIMUM_LABELS and name != "localhost"
+    )
+
+
+def _unresolved(reason: str, message: str, path: str) -> Resolution:
+    return Resolution(None, Finding(RESOLVED_REFS, reason, message, path))

@@ -1,0 +1,167 @@
+"""Listeners, settled per port of a proxy.
+
+Everything that listeners of one port can do to each other is settled here: protocol and hostname conflicts, overlapping TLS hosts,
+the certificates of HTTPS listeners. A conflict within Gateways has no winner: all of its parties are refused, the others serve.
+Sources: Gateway API Listener, spec sections 7, 8 and 20 of the checklist.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from gatewright.api.gateway import Listener
+from gatewright.api.meta import NamespacedName
+from gatewright.api.references import GATEWAY_GROUP
+from gatewright.flow import Read
+from gatewright.graph import hostnames
+from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding
+from gatewright.graph.gateways import GatewayFacts
+from gatewright.graph.tables import ListenerKey, PortKey
+from gatewright.graph.tls import ListenerTls, resolve
+
+ROUTE_KINDS: Final[Mapping[str, tuple[str, ...]]] = {"HTTP": ("HTTPRoute",), "HTTPS": ("HTTPRoute",)}
+TRANSPORT: Final[Mapping[str, str]] = {"HTTP": "HTTP", "HTTPS": "TLS", "TLS": "TLS", "TCP": "TCP", "UDP": "UDP"}
+
+
+class ListenerSpec(msgspec.Struct, frozen=True):
+    """A listener as its Gateway declares it; `rank` orders the listeners of a port, Gateways by age."""
+
+    key: ListenerKey
+    rank: tuple[str, NamespacedName, int]
+    listener: Listener
+    addresses: tuple[str, ...]
+
+
+class ListenerFacts(msgspec.Struct, frozen=True):
+    """A settled listener: `serving` is whether the proxy gets it; `index` is its place in its Gateway."""
+
+    key: ListenerKey
+    proxy: str
+    index: int
+    listener: Listener
+    kinds: tuple[str, ...]
+    tls: ListenerTls | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def serving(self) -> bool:
+        """Whether the proxy gets this listener: nothing stands against it, and an HTTPS listener has a certificate."""
+        return not any(f.condition in {ACCEPTED, CONFLICTED} for f in self.findings) and (
+            self.tls is None or bool(self.tls.secrets)
+        )
+
+    @property
+    def hostname(self) -> str:
+        """The listener's hostname; empty for all hosts."""
+        return self.listener.hostname or hostnames.ALL
+
+
+class PortFacts(msgspec.Struct, frozen=True):
+    """The settled listeners of a port, in order of rank, and the addresses they bind (none: all)."""
+
+    listeners: tuple[ListenerFacts, ...]
+    addresses: tuple[str, ...]
+
+    @property
+    def serving(self) -> tuple[ListenerFacts, ...]:
+        """The listeners that the proxy gets."""
+        return tuple(facts for facts in self.listeners if facts.serving)
+
+
+def by_port(key: NamespacedName, gateway: GatewayFacts) -> Iterator[tuple[PortKey, ListenerKey, ListenerSpec]]:
+    """Spread the listeners of accepted Gateways over the ports of their proxies."""
+    if not gateway.accepted:
+        return
+    for index, listener in enumerate(gateway.listeners):
+        listener_key = ListenerKey(key, listener.name)
+        spec = ListenerSpec(listener_key, (gateway.created, key, index), listener, gateway.addresses)
+        yield PortKey(gateway.proxy, listener.port), listener_key, spec
+
+
+def by_gateway(key: PortKey, port: PortFacts) -> Iterator[tuple[NamespacedName, ListenerKey, ListenerFacts]]:
+    """Gather settled listeners by their Gateway again."""
+    del key
+    for facts in port.listeners:
+        yield facts.key.gateway, facts.key, facts
+
+
+def settle(read: Read, key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> PortFacts:
+    """Settle the listeners of one port."""
+    specs = sorted(members.values(), key=lambda spec: spec.rank)
+    listeners = tuple(_settled(read, key, spec, specs) for spec in specs)
+    addresses = tuple(sorted({address for spec in specs for address in spec.addresses}))
+    return PortFacts(listeners, addresses if all(spec.addresses for spec in specs) else ())
+
+
+def _settled(read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerSpec]) -> ListenerFacts:
+    listener = spec.listener
+    path = f"spec.listeners[{spec.rank[2]}]"
+    kinds, kind_findings = _route_kinds(listener, path)
+    findings = _protocol(listener, path) + _conflicts(spec, specs, path) + kind_findings
+    tls = None
+    if listener.protocol == "HTTPS":
+        tls, tls_findings = resolve(read, spec.key.gateway.namespace, listener.tls, f"{path}.tls")
+        findings += tls_findings + _overlaps(spec, specs, path)
+    return ListenerFacts(spec.key, key.proxy, spec.rank[2], listener, kinds, tls, findings)
+
+
+def _protocol(listener: Listener, path: str) -> tuple[Finding, ...]:
+    if listener.protocol in ROUTE_KINDS:
+        return ()
+    message = f"protocol {listener.protocol} is not supported; use one of {', '.join(ROUTE_KINDS)}"
+    return (Finding(ACCEPTED, "UnsupportedProtocol", message, f"{path}.protocol"),)
+
+
+def _route_kinds(listener: Listener, path: str) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """Intersect what is allowed with what the protocol carries."""
+    supported = ROUTE_KINDS.get(listener.protocol, ())
+    wanted = listener.allowed_routes.kinds
+    if not wanted:
+        return supported, ()
+    kinds: list[str] = []
+    findings: list[Finding] = []
+    for i, kind in enumerate(wanted):
+        if kind.group == GATEWAY_GROUP and kind.kind in supported:
+            kinds.append(kind.kind)
+        else:
+            names = ", ".join(supported) or "no kind"
+            message = (
+                f"{kind.group}/{kind.kind} is not supported on a listener of protocol {listener.protocol}, which takes {names}"
+            )
+            findings.append(Finding(RESOLVED_REFS, "InvalidRouteKinds", message, f"{path}.allowedRoutes.kinds[{i}]"))
+    return tuple(dict.fromkeys(kinds)), tuple(findings)
+
+
+def _conflicts(spec: ListenerSpec, specs: list[ListenerSpec], path: str) -> tuple[Finding, ...]:
+    """Find the first other listener of the port that cannot be told apart from this one."""
+    mine = spec.listener
+    transport = TRANSPORT.get(mine.protocol)
+    for other in specs:
+        theirs = other.listener
+        if other is spec or transport is None or theirs.protocol not in TRANSPORT:
+            continue
+        name = f"listener {theirs.name} of Gateway {other.key.gateway}"
+        if "UDP" in {mine.protocol, theirs.protocol} and mine.protocol != theirs.protocol:
+            continue
+        if TRANSPORT[theirs.protocol] != transport:
+            message = f"port {mine.port} is also used with protocol {theirs.protocol} by {name}"
+            return (Finding(CONFLICTED, "ProtocolConflict", message, f"{path}.protocol"),)
+        if (mine.hostname or "") == (theirs.hostname or "") or transport in {"TCP", "UDP"}:
+            reason = "ProtocolConflict" if transport in {"TCP", "UDP"} else "HostnameConflict"
+            host = f" and hostname {mine.hostname}" if mine.hostname else ""
+            return (Finding(CONFLICTED, reason, f"port {mine.port}{host} is also used by {name}", f"{path}.hostname"),)
+    return ()
+
+
+def _overlaps(spec: ListenerSpec, specs: list[ListenerSpec], path: str) -> tuple[Finding, ...]:
+    """Note HTTPS listeners whose hosts overlap: HTTP/2 connections of one may carry requests of the other (GEP-3567)."""
+    mine = spec.listener.hostname or hostnames.ALL
+    for other in specs:
+        theirs = other.listener.hostname or hostnames.ALL
+        if other is spec or other.listener.protocol not in {"HTTPS", "TLS"} or mine == theirs:
+            continue
+        if hostnames.intersect(mine, theirs) is not None:
+            message = f"hostname {mine or '*'} overlaps with {theirs or '*'} of listener {other.listener.name} on port {spec.listener.port}"
+            return (Finding(OVERLAPPING_TLS, "OverlappingHostnames", message, f"{path}.hostname"),)
+    return ()

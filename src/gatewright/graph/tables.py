@@ -1,0 +1,137 @@
+"""The tables of the graph by name, and the keys under which their rows stand.
+
+Input tables hold objects of one kind by `NamespacedName`. Derived tables are listed in the order in which `control` makes them;
+the module that owns a table's rule says what its rows are.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from gatewright.api.meta import NamespacedName
+from gatewright.flow import Ref
+
+if TYPE_CHECKING:
+    from gatewright.api.backend import Backend
+    from gatewright.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
+    from gatewright.api.envoyproxy import EnvoyProxy
+    from gatewright.api.gateway import Gateway, GatewayClass
+    from gatewright.api.httproute import HTTPRoute
+    from gatewright.api.referencegrant import ReferenceGrant
+    from gatewright.graph.attachment import BoundRoute, ListenerView
+    from gatewright.graph.certificates import CertificateFacts
+    from gatewright.graph.classes import ClassFacts
+    from gatewright.graph.gateways import GatewayFacts
+    from gatewright.graph.listeners import ListenerFacts, ListenerSpec, PortFacts
+    from gatewright.graph.proxies import ProxyFacts
+    from gatewright.graph.rules import RouteFacts
+    from gatewright.graph.settings import GraphSettings
+
+
+class ListenerKey(NamedTuple):
+    """A listener of a Gateway."""
+
+    gateway: NamespacedName
+    name: str
+
+
+class PortKey(NamedTuple):
+    """A port of a proxy; listeners that share it are settled together."""
+
+    proxy: str
+    port: int
+
+
+class RouteConfigKey(NamedTuple):
+    """A RouteConfiguration: one for all plain HTTP listeners of a port (`listener` is empty), one for each HTTPS listener."""
+
+    proxy: str
+    port: int
+    listener: str
+
+
+class VirtualHostKey(NamedTuple):
+    """A host within a RouteConfiguration."""
+
+    config: RouteConfigKey
+    host: str
+
+
+class RouteKey(NamedTuple):
+    """A route of any kind."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+class ClusterKey(NamedTuple):
+    """A backend as a cluster: what it is, not who mentions it. `kind` is `service` or `backend`; a Backend has port 0."""
+
+    kind: str
+    namespace: str
+    name: str
+    port: int
+
+
+class ProxyCluster(NamedTuple):
+    """A cluster in the configuration of one proxy."""
+
+    proxy: str
+    cluster: ClusterKey
+
+
+class ProxySecret(NamedTuple):
+    """A secret in the configuration of one proxy."""
+
+    proxy: str
+    secret: NamespacedName
+
+
+ONLY: Final = ""  # the key of tables of one row
+
+SETTINGS: Ref[str, "GraphSettings"] = Ref("settings")
+NOW: Ref[str, int] = Ref("now")  # Unix seconds, as coarse as whoever puts it likes
+GATEWAY_CLASSES: Ref[NamespacedName, "GatewayClass"] = Ref("GatewayClass")
+GATEWAYS: Ref[NamespacedName, "Gateway"] = Ref("Gateway")
+HTTP_ROUTES: Ref[NamespacedName, "HTTPRoute"] = Ref("HTTPRoute")
+REFERENCE_GRANTS: Ref[NamespacedName, "ReferenceGrant"] = Ref("ReferenceGrant")
+NAMESPACES: Ref[NamespacedName, "Namespace"] = Ref("Namespace")
+SERVICES: Ref[NamespacedName, "Service"] = Ref("Service")
+ENDPOINT_SLICES: Ref[NamespacedName, "EndpointSlice"] = Ref("EndpointSlice")
+SECRETS: Ref[NamespacedName, "Secret"] = Ref("Secret")
+CONFIG_MAPS: Ref[NamespacedName, "ConfigMap"] = Ref("ConfigMap")
+BACKENDS: Ref[NamespacedName, "Backend"] = Ref("Backend")
+ENVOY_PROXIES: Ref[NamespacedName, "EnvoyProxy"] = Ref("EnvoyProxy")
+
+INPUTS: Final = (
+    GATEWAY_CLASSES,
+    GATEWAYS,
+    HTTP_ROUTES,
+    REFERENCE_GRANTS,
+    NAMESPACES,
+    SERVICES,
+    ENDPOINT_SLICES,
+    SECRETS,
+    CONFIG_MAPS,
+    BACKENDS,
+    ENVOY_PROXIES,
+)
+
+GRANTS: Ref[str, Mapping[NamespacedName, "ReferenceGrant"]] = Ref("grants by namespace")
+SLICES: Ref[NamespacedName, Mapping[NamespacedName, "EndpointSlice"]] = Ref("slices by service")
+CERTIFICATES: Ref[NamespacedName, "CertificateFacts"] = Ref("certificates")
+CERTIFICATE_PROBLEMS: Ref[NamespacedName, str] = Ref("certificate problems")
+CLASSES: Ref[NamespacedName, "ClassFacts"] = Ref("accepted classes")
+GATEWAY_FACTS: Ref[NamespacedName, "GatewayFacts"] = Ref("gateway facts")
+PROXY_GATEWAYS: Ref[str, Mapping[NamespacedName, "GatewayFacts"]] = Ref("gateways by proxy")
+PROXIES: Ref[str, "ProxyFacts"] = Ref("proxies")
+PORT_LISTENERS: Ref[PortKey, Mapping[ListenerKey, "ListenerSpec"]] = Ref("listeners by port")
+PORTS: Ref[PortKey, "PortFacts"] = Ref("ports")
+GATEWAY_LISTENERS: Ref[NamespacedName, Mapping[ListenerKey, "ListenerFacts"]] = Ref("listener facts by gateway")
+LISTENER_VIEWS: Ref[NamespacedName, Mapping[ListenerKey, "ListenerView"]] = Ref("what routes see of listeners")
+PORT_HOSTS: Ref[RouteConfigKey, Mapping[str, ListenerKey]] = Ref("listener hosts by route configuration")
+ROUTE_FACTS: Ref[NamespacedName, "RouteFacts"] = Ref("resolved HTTPRoutes")
+BOUND: Ref[NamespacedName, "BoundRoute"] = Ref("bound HTTPRoutes")
+ATTACHED: Ref[ListenerKey, Mapping[RouteKey, None]] = Ref("routes by listener")
+CLUSTER_USES: Ref[ProxyCluster, Mapping[RouteKey, None]] = Ref("routes by cluster")
+SECRET_USES: Ref[ProxySecret, Mapping[ListenerKey, None]] = Ref("listeners by secret")

@@ -1,0 +1,158 @@
+"""The status of a Gateway and its listeners.
+
+Programmed is true only when Envoy has accepted the listener, its routes and its certificates; what Envoy refuses stands here in its
+own words. attachedRoutes counts every route that a listener takes, served or not. Sources: checklist, sections 4, 6, 7 and 11.4.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gatewright.api.gateway import Gateway, Listener
+from gatewright.api.meta import NamespacedName
+from gatewright.api.references import GATEWAY_GROUP
+from gatewright.flow import Read
+from gatewright.graph.attachment import route_config
+from gatewright.graph.findings import ACCEPTED, CONFLICTED, PROGRAMMED, Finding, of
+from gatewright.graph.gateways import GatewayFacts
+from gatewright.graph.listeners import ListenerFacts
+from gatewright.graph.tables import (
+    ATTACHED,
+    GATEWAY_FACTS,
+    GATEWAY_LISTENERS,
+    ONLY,
+    SETTINGS,
+    ListenerKey,
+    PortKey,
+)
+from gatewright.status.conditions import GATEWAY, LISTENER, conditions
+from gatewright.status.document import StatusDocument
+from gatewright.status.tables import DELIVERIES, PROXY_HEALTH, DeliveryKey, ProxyHealth
+from gatewright.wire.resource import LISTENER as LISTENER_TYPE
+from gatewright.wire.resource import ROUTES, SECRET
+from gatewright.wire.secrets import secret_name
+from gatewright.wire.tables import LISTENERS, ROUTE_CONFIGS
+
+_NOT_STARTED = ProxyHealth(running=False, message="its Envoy has not been started")
+
+
+def report(read: Read, key: NamespacedName, gateway: Gateway) -> StatusDocument | None:
+    """Report on one Gateway of ours."""
+    facts = read(GATEWAY_FACTS, key)
+    if facts is None:
+        return None
+    settled = read(GATEWAY_LISTENERS, key) or {}
+    generation = gateway.metadata.generation
+    listeners = [(each, settled.get(ListenerKey(key, each.name))) for each in gateway.spec.listeners]
+    findings = [_listener_findings(read, facts, found) for _, found in listeners]
+    body = {
+        "addresses": _addresses(read, facts, listeners),
+        "conditions": conditions(
+            GATEWAY, _gateway_findings(read, facts, listeners, findings), generation, _invalid_listeners(listeners, findings)
+        ),
+        "listeners": [
+            _listener(read, ListenerKey(key, listener.name), found, against, generation)
+            for (listener, found), against in zip(listeners, findings, strict=True)
+        ],
+    }
+    return StatusDocument("Gateway", key, gateway.api_version, generation, body)
+
+
+Settled = Sequence[tuple[Listener, ListenerFacts | None]]
+
+
+def _addresses(read: Read, facts: GatewayFacts, listeners: Settled) -> list[dict[str, str]]:
+    settings = read(SETTINGS, ONLY)
+    if settings is None or not any(found and found.serving for _, found in listeners):
+        return []
+    return [{"type": "IPAddress", "value": address} for address in facts.addresses or settings.host_addresses]
+
+
+def _listener(
+    read: Read, key: ListenerKey, facts: ListenerFacts | None, findings: tuple[Finding, ...], generation: int
+) -> dict[str, Any]:
+    attached = read(ATTACHED, key)
+    return {
+        "name": key.name,
+        "supportedKinds": [{"group": GATEWAY_GROUP, "kind": kind} for kind in (facts.kinds if facts else ())],
+        "attachedRoutes": len(attached) if attached else 0,
+        "conditions": conditions(LISTENER, findings, generation),
+    }
+
+
+def _listener_findings(read: Read, gateway: GatewayFacts, facts: ListenerFacts | None) -> tuple[Finding, ...]:
+    """Gather what stands against a listener, its delivery included."""
+    if facts is None:
+        return (
+            Finding(ACCEPTED, "Pending", "the Gateway is not accepted"),
+            Finding(PROGRAMMED, "Invalid", "the Gateway is not accepted"),
+        )
+    conflict = tuple(Finding(ACCEPTED, each.reason, each.message, each.path) for each in of(facts.findings, CONFLICTED))
+    findings = facts.findings + conflict
+    if not facts.serving:
+        why = of(findings, ACCEPTED) or facts.findings
+        return (*findings, *(Finding(PROGRAMMED, "Invalid", each.message, each.path) for each in why))
+    return findings + tuple(_delivery(read, gateway, facts))
+
+
+def _delivery(read: Read, gateway: GatewayFacts, facts: ListenerFacts) -> Iterator[Finding]:
+    """Say what keeps a listener from being programmed: the process, the listener, its routes, its certificates."""
+    health = read(PROXY_HEALTH, gateway.proxy) or _NOT_STARTED
+    if not health.running:
+        yield Finding(PROGRAMMED, "Pending", f"proxy {gateway.proxy}: {health.message}")
+        return
+    for key in _resources(read, gateway, facts):
+        delivered = read(DELIVERIES, key)
+        what = key.type_url.rsplit(".", 1)[-1]
+        if delivered is not None and delivered.refusal:
+            kept = "; the last good configuration goes on serving" if delivered.accepted else ""
+            yield Finding(PROGRAMMED, "Invalid", f"Envoy refuses {what} {key.name}: {delivered.refusal}{kept}")
+        elif delivered is None or not delivered.accepted:
+            yield Finding(PROGRAMMED, "Pending", f"Envoy has not confirmed {what} {key.name} yet")
+
+
+def _resources(read: Read, gateway: GatewayFacts, facts: ListenerFacts) -> Iterator[DeliveryKey]:
+    listener = read(LISTENERS, PortKey(gateway.proxy, facts.listener.port))
+    if listener is not None:
+        yield DeliveryKey(gateway.proxy, LISTENER_TYPE, listener.name)
+    routes = read(ROUTE_CONFIGS, route_config(gateway.proxy, facts))
+    if routes is not None:
+        yield DeliveryKey(gateway.proxy, ROUTES, routes.name)
+    for secret in facts.tls.secrets if facts.tls else ():
+        yield DeliveryKey(gateway.proxy, SECRET, secret_name(secret))
+
+
+def _gateway_findings(
+    read: Read, facts: GatewayFacts, listeners: Settled, findings: list[tuple[Finding, ...]]
+) -> Iterator[Finding]:
+    yield from facts.findings
+    if not facts.accepted:
+        yield Finding(PROGRAMMED, "Invalid", "the Gateway is not accepted")
+        return
+    if not any(found and found.serving for _, found in listeners):
+        reasons = _reasons(listeners, findings)
+        yield Finding(ACCEPTED, "ListenersNotValid", f"No listeners are valid: {reasons}")
+        yield Finding(PROGRAMMED, "Invalid", f"No listeners are valid: {reasons}")
+        return
+    health = read(PROXY_HEALTH, facts.proxy) or _NOT_STARTED
+    if not health.running:
+        yield Finding(PROGRAMMED, "NoResources", f"proxy {facts.proxy}: {health.message}")
+        return
+    for (listener, found), against in zip(listeners, findings, strict=True):
+        if found and found.serving:
+            yield from (
+                Finding(PROGRAMMED, each.reason, f"listener {listener.name}: {each.message}") for each in of(against, PROGRAMMED)
+            )
+
+
+def _invalid_listeners(listeners: Settled, findings: list[tuple[Finding, ...]]) -> Mapping[str, Finding]:
+    """Note the listeners that are not served, where others are (Accepted=True with reason ListenersNotValid)."""
+    reasons = _reasons(listeners, findings)
+    return {ACCEPTED: Finding(ACCEPTED, "ListenersNotValid", f"Listeners not valid: {reasons}")} if reasons else {}
+
+
+def _reasons(listeners: Settled, findings: list[tuple[Finding, ...]]) -> str:
+    return "; ".join(
+        f"{listener.name}: {against[0].text if against else 'not settled'}"
+        for (listener, found), against in zip(listeners, findings, strict=True)
+        if found is None or not found.serving
+    )

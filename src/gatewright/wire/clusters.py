@@ -1,0 +1,140 @@
+"""Clusters: one a backend, named by what it is.
+
+Service endpoints and IP endpoints come over EDS; FQDN endpoints are resolved by Envoy (cluster type DNS). Constants are those of Envoy
+Gateway (conventions, section 2).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
+from envoy.config.core.v3 import address_pb2, config_source_pb2, protocol_pb2
+from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+from gatewright.api.backend import Backend
+from gatewright.api.core import Service
+from gatewright.api.meta import NamespacedName
+from gatewright.flow import Read
+from gatewright.graph.tables import BACKENDS, SERVICES, ClusterKey, ProxyCluster, RouteKey
+from gatewright.wire.encoding import packed, serialised
+from gatewright.wire.resource import CLUSTER, Resource, resource
+
+_HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_BUFFER_BYTES: Final = 32768
+_H2C: Final = frozenset({"kubernetes.io/h2c", "gateway.envoyproxy.io/h2c", "grpc"})
+_WEBSOCKET: Final = frozenset({"kubernetes.io/ws", "gateway.envoyproxy.io/ws"})
+
+
+def cluster_name(key: ClusterKey) -> str:
+    """Name a cluster: `service/<namespace>/<name>/<port>` or `backend/<namespace>/<name>`."""
+    name = f"{key.kind}/{key.namespace}/{key.name}"
+    return f"{name}/{key.port}" if key.port else name
+
+
+def render(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> Resource | None:
+    """Render the cluster of one backend; none where the backend is gone."""
+    del routes
+    cluster = _RENDERERS[key.cluster.kind](read, key.cluster)
+    if cluster is None:
+        return None
+    return resource(CLUSTER, cluster.name, serialised(cluster))
+
+
+def _service(read: Read, key: ClusterKey) -> cluster_pb2.Cluster | None:
+    service = read(SERVICES, NamespacedName(key.namespace, key.name))
+    if service is None:
+        return None
+    return _eds(key, _protocols(_app_protocols(service, key.port)))
+
+
+def _app_protocols(service: Service, port: int) -> frozenset[str]:
+    return frozenset(each.app_protocol for each in service.spec.ports if each.port == port and each.app_protocol)
+
+
+def _backend(read: Read, key: ClusterKey) -> cluster_pb2.Cluster | None:
+    backend = read(BACKENDS, NamespacedName(key.namespace, key.name))
+    if backend is None:
+        return None
+    options = _protocols(frozenset(backend.spec.app_protocols))
+    if not any(endpoint.fqdn for endpoint in backend.spec.endpoints):
+        return _eds(key, options)
+    cluster = _base(key, options)
+    cluster.type = cluster_pb2.Cluster.STRICT_DNS
+    cluster.dns_refresh_rate.CopyFrom(Duration(seconds=30))
+    cluster.respect_dns_ttl = True
+    cluster.dns_lookup_family = cluster_pb2.Cluster.V4_PREFERRED
+    cluster.load_assignment.CopyFrom(_named_endpoints(cluster.name, backend))
+    return cluster
+
+
+_RENDERERS: Final = {"service": _service, "backend": _backend}
+
+
+def _named_endpoints(name: str, backend: Backend) -> endpoint_pb2.ClusterLoadAssignment:
+    endpoints = [
+        endpoint_components_pb2.LbEndpoint(
+            endpoint=endpoint_components_pb2.Endpoint(
+                address=address_pb2.Address(
+                    socket_address=address_pb2.SocketAddress(address=endpoint.fqdn.hostname, port_value=endpoint.fqdn.port)
+                ),
+                hostname=endpoint.hostname or "",
+            ),
+            load_balancing_weight=UInt32Value(value=1),
+        )
+        for endpoint in backend.spec.endpoints
+        if endpoint.fqdn
+    ]
+    locality = endpoint_components_pb2.LocalityLbEndpoints(
+        lb_endpoints=endpoints, load_balancing_weight=UInt32Value(value=1), priority=1 if backend.spec.fallback else 0
+    )
+    return endpoint_pb2.ClusterLoadAssignment(cluster_name=name, endpoints=[locality])
+
+
+def _eds(key: ClusterKey, options: HttpProtocolOptions | None) -> cluster_pb2.Cluster:
+    cluster = _base(key, options)
+    cluster.type = cluster_pb2.Cluster.EDS
+    cluster.eds_cluster_config.eds_config.CopyFrom(ads())
+    return cluster
+
+
+def _base(key: ClusterKey, options: HttpProtocolOptions | None) -> cluster_pb2.Cluster:
+    cluster = cluster_pb2.Cluster(
+        name=cluster_name(key),
+        connect_timeout=Duration(seconds=10),
+        per_connection_buffer_limit_bytes=UInt32Value(value=_BUFFER_BYTES),
+        lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
+        common_lb_config=cluster_pb2.Cluster.CommonLbConfig(
+            locality_weighted_lb_config=cluster_pb2.Cluster.CommonLbConfig.LocalityWeightedLbConfig()
+        ),
+        ignore_health_on_host_removal=True,
+        circuit_breakers=circuit_breaker_pb2.CircuitBreakers(
+            thresholds=[circuit_breaker_pb2.CircuitBreakers.Thresholds(max_retries=UInt32Value(value=1024))]
+        ),
+    )
+    if options is not None:
+        cluster.typed_extension_protocol_options[_HTTP_OPTIONS].CopyFrom(packed(options))
+    return cluster
+
+
+def _protocols(names: frozenset[str]) -> HttpProtocolOptions | None:
+    """Choose the upstream protocol: a WebSocket backend speaks HTTP/1.1, an h2c or gRPC one HTTP/2; otherwise HTTP/1.1."""
+    if names & _WEBSOCKET or not names & _H2C:
+        return None
+    explicit = HttpProtocolOptions.ExplicitHttpConfig(
+        http2_protocol_options=protocol_pb2.Http2ProtocolOptions(
+            initial_stream_window_size=UInt32Value(value=65536), initial_connection_window_size=UInt32Value(value=1048576)
+        )
+    )
+    return HttpProtocolOptions(explicit_http_config=explicit)
+
+
+def ads() -> config_source_pb2.ConfigSource:
+    """Return the config source of everything that Envoy subscribes to by name: this ADS stream, waited for without limit."""
+    return config_source_pb2.ConfigSource(
+        ads=config_source_pb2.AggregatedConfigSource(),
+        resource_api_version=config_source_pb2.ApiVersion.V3,
+        initial_fetch_timeout=Duration(),
+    )

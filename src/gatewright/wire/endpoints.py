@@ -1,0 +1,110 @@
+"""Endpoints: the ClusterLoadAssignment of each EDS cluster, touched by nothing but the endpoints themselves.
+
+Of a Service: the ready addresses of its EndpointSlices, at the port that the slice gives to the Service port's name; terminating ones
+that still serve are drained. Of a Backend: its IP endpoints. Sources: Kubernetes EndpointSlice; conventions, section 1 (Endpoints).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+from envoy.config.core.v3 import address_pb2, base_pb2, health_check_pb2
+from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+from gatewright.api.core import EndpointSlice, Service
+from gatewright.api.meta import NamespacedName
+from gatewright.flow import Read
+from gatewright.graph.tables import BACKENDS, SERVICES, SLICES, ClusterKey, ProxyCluster, RouteKey
+from gatewright.wire.clusters import cluster_name
+from gatewright.wire.encoding import serialised
+from gatewright.wire.resource import ENDPOINTS, Resource, resource
+
+
+class _Address(msgspec.Struct, frozen=True, order=True):
+    """One endpoint of a cluster."""
+
+    address: str
+    port: int
+    hostname: str = ""
+    draining: bool = False
+
+
+def by_service(
+    key: NamespacedName, endpoint_slice: EndpointSlice
+) -> Iterator[tuple[NamespacedName, NamespacedName, EndpointSlice]]:
+    """Gather slices by the Service that they belong to."""
+    if endpoint_slice.service_name:
+        yield NamespacedName(key.namespace, endpoint_slice.service_name), key, endpoint_slice
+
+
+def render(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> Resource | None:
+    """Render the endpoints of one backend; none where it is gone or resolved by Envoy itself."""
+    del routes
+    found = _FINDERS[key.cluster.kind](read, key.cluster)
+    if found is None:
+        return None
+    priority, addresses = found
+    name = cluster_name(key.cluster)
+    assignment = endpoint_pb2.ClusterLoadAssignment(cluster_name=name)
+    if addresses:
+        assignment.endpoints.append(_locality(name, priority, addresses))
+    return resource(ENDPOINTS, name, serialised(assignment))
+
+
+def _service(read: Read, key: ClusterKey) -> tuple[int, list[_Address]] | None:
+    owner = NamespacedName(key.namespace, key.name)
+    service = read(SERVICES, owner)
+    if service is None:
+        return None
+    slices = (read(SLICES, owner) or {}).values()
+    return 0, sorted({address for each in slices for address in _slice_addresses(each, service, key.port)})
+
+
+def _slice_addresses(endpoint_slice: EndpointSlice, service: Service, port: int) -> Iterable[_Address]:
+    names = {each.name for each in service.spec.ports if each.port == port and each.protocol == "TCP"}
+    ports = [each.port for each in endpoint_slice.ports if each.name in names and each.port]
+    if endpoint_slice.address_type == "FQDN":
+        return
+    for endpoint in endpoint_slice.endpoints:
+        state = endpoint.conditions
+        ready = state.ready is not False or service.spec.publish_not_ready_addresses
+        draining = not ready and bool(state.terminating) and state.serving is not False
+        if ready or draining:
+            for target in ports:
+                yield _Address(endpoint.addresses[0], target, "", draining)
+
+
+def _backend(read: Read, key: ClusterKey) -> tuple[int, list[_Address]] | None:
+    backend = read(BACKENDS, NamespacedName(key.namespace, key.name))
+    if backend is None or any(endpoint.fqdn for endpoint in backend.spec.endpoints):
+        return None
+    addresses = {_Address(each.ip.address, each.ip.port, each.hostname or "") for each in backend.spec.endpoints if each.ip}
+    return (1 if backend.spec.fallback else 0), sorted(addresses)
+
+
+_FINDERS: Final = {"service": _service, "backend": _backend}
+
+
+def _locality(name: str, priority: int, addresses: list[_Address]) -> endpoint_components_pb2.LocalityLbEndpoints:
+    return endpoint_components_pb2.LocalityLbEndpoints(
+        locality=base_pb2.Locality(region=f"{name}/backend/0"),
+        lb_endpoints=[_endpoint(address) for address in addresses],
+        load_balancing_weight=UInt32Value(value=1),
+        priority=priority,
+    )
+
+
+def _endpoint(address: _Address) -> endpoint_components_pb2.LbEndpoint:
+    endpoint = endpoint_components_pb2.LbEndpoint(
+        endpoint=endpoint_components_pb2.Endpoint(
+            address=address_pb2.Address(
+                socket_address=address_pb2.SocketAddress(address=address.address, port_value=address.port)
+            ),
+            hostname=address.hostname,
+        ),
+        load_balancing_weight=UInt32Value(value=1),
+    )
+    if address.draining:
+        endpoint.health_status = health_check_pb2.DRAINING
+    return endpoint

@@ -1,0 +1,152 @@
+"""HTTP routes as bytes: entries, virtual hosts, route configurations.
+
+A route's entries are rendered once; a virtual host joins the entries of all its routes in the order of the Gateway API's precedence;
+a route configuration joins its virtual hosts. Joining is concatenation, so a change costs one rendering and two joins. Names are
+Envoy Gateway's (conventions, section 1).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+from envoy.config.route.v3 import route_components_pb2 as route_pb
+from envoy.config.route.v3 import route_pb2
+
+from gatewright.api.httproute import HTTPRouteMatch
+from gatewright.api.meta import NamespacedName
+from gatewright.flow import Read
+from gatewright.graph.attachment import BoundRoute, Place
+from gatewright.graph.rules import RuleFacts
+from gatewright.graph.tables import PORTS, ListenerKey, PortKey, RouteConfigKey, RouteKey, VirtualHostKey
+from gatewright.wire.encoding import field, serialised, text
+from gatewright.wire.matches import Precedence, precedence
+from gatewright.wire.resource import ROUTES, Resource, resource
+from gatewright.wire.rules import Site, rule_route
+from gatewright.wire.tables import CONFIG_HOSTS
+
+_ROUTE_NAME: Final = route_pb.Route.NAME_FIELD_NUMBER
+_HOST_ROUTES: Final = route_pb.VirtualHost.ROUTES_FIELD_NUMBER
+_CONFIG_HOSTS: Final = route_pb2.RouteConfiguration.VIRTUAL_HOSTS_FIELD_NUMBER
+
+
+_EVERYTHING: Final = (HTTPRouteMatch(),)
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One match of one rule, rendered but for its name, which ends in the host."""
+
+    order: Precedence
+    name: str
+    body: bytes
+
+
+class RenderedRoute(msgspec.Struct, frozen=True):
+    """The entries of a route for each host that serves it."""
+
+    key: RouteKey
+    hosts: tuple[tuple[VirtualHostKey, ListenerKey, tuple[Entry, ...]], ...]
+
+
+class HostEntries(msgspec.Struct, frozen=True):
+    """The entries of one route on one host of a listener."""
+
+    listener: ListenerKey
+    entries: tuple[Entry, ...]
+
+
+class VirtualHostBytes(msgspec.Struct, frozen=True, gc=False):
+    """A virtual host as the field of a RouteConfiguration that holds it."""
+
+    config: RouteConfigKey
+    body: bytes
+
+
+def render(read: Read, key: NamespacedName, route: BoundRoute) -> RenderedRoute:
+    """Render every match of every rule, once for each kind of listener that makes a difference."""
+    del read, key
+    by_site: dict[Site, tuple[Entry, ...]] = {}
+    hosts: list[tuple[VirtualHostKey, ListenerKey, tuple[Entry, ...]]] = []
+    for place in route.places:
+        site = _site(route, place)
+        if site not in by_site:
+            by_site[site] = _entries(route, site)
+        hosts.extend((host, place.listener, by_site[site]) for host in place.hosts)
+    return RenderedRoute(route.key, tuple(hosts))
+
+
+def by_host(key: NamespacedName, rendered: RenderedRoute) -> Iterator[tuple[VirtualHostKey, RouteKey, HostEntries]]:
+    """Spread rendered routes over the virtual hosts that serve them."""
+    del key
+    for host, listener, entries in rendered.hosts:
+        yield host, rendered.key, HostEntries(listener, entries)
+
+
+def virtual_host(read: Read, key: VirtualHostKey, members: Mapping[RouteKey, HostEntries]) -> VirtualHostBytes:
+    """Join the entries of all routes of a host, most specific match first."""
+    del read
+    listener = next(iter(members.values())).listener
+    entries = sorted((entry for each in members.values() for entry in each.entries), key=lambda entry: entry.order)
+    suffix = (key.host or "*").replace(".", "_")
+    joined = b"".join(field(_HOST_ROUTES, entry.body + text(_ROUTE_NAME, entry.name + suffix)) for entry in entries)
+    return VirtualHostBytes(key.config, field(_CONFIG_HOSTS, _host_head(listener, key.host) + joined))
+
+
+def by_config(key: VirtualHostKey, host: VirtualHostBytes) -> Iterator[tuple[RouteConfigKey, str, bytes]]:
+    """Gather virtual hosts by their route configuration."""
+    yield host.config, key.host, host.body
+
+
+def route_configuration(read: Read, key: RouteConfigKey, listeners: Mapping[str, ListenerKey]) -> Resource | None:
+    """Join the virtual hosts of a route configuration.
+
+    Where several listeners share it, each has a virtual host for its own hostname even without routes, so that a request is never
+    answered by a less specific listener (GatewayHTTPListenerIsolation).
+    """
+    name = configuration_name(read, key)
+    if name is None:
+        return None
+    served = read(CONFIG_HOSTS, key)
+    hosts = dict(served) if served else {}
+    if len(listeners) > 1:
+        for hostname, listener in listeners.items():
+            hosts.setdefault(hostname, field(_CONFIG_HOSTS, _host_head(listener, hostname)))
+    head = route_pb2.RouteConfiguration(name=name, ignore_port_in_host_matching=True)
+    return resource(ROUTES, name, serialised(head) + b"".join(body for _, body in sorted(hosts.items())))
+
+
+def configuration_name(read: Read, key: RouteConfigKey) -> str | None:
+    """Name a route configuration after its listener; plain HTTP listeners share that of the first of them on the port."""
+    if key.listener:
+        return key.listener
+    port = read(PORTS, PortKey(key.proxy, key.port))
+    serving = port.serving if port else ()
+    return listener_name(serving[0].key) if serving else None
+
+
+def listener_name(key: ListenerKey) -> str:
+    """Name an xDS listener, filter chain or route configuration after a Gateway's listener."""
+    return f"{key.gateway}/{key.name}"
+
+
+def _host_head(listener: ListenerKey, host: str) -> bytes:
+    domain = host or "*"
+    name = f"{listener_name(listener)}/{domain.replace('.', '_')}"
+    return serialised(route_pb.VirtualHost(name=name, domains=[domain]))
+
+
+def _site(route: BoundRoute, place: Place) -> Site:
+    """Tell listeners apart only where it shows: a redirect may print the listener's port."""
+    redirects = any(each.spec.type == "RequestRedirect" for rule in route.facts.rules for each in rule.filters)
+    return Site(place.port, place.protocol == "HTTPS") if redirects else Site(0, https=False)
+
+
+def _entries(route: BoundRoute, site: Site) -> tuple[Entry, ...]:
+    return tuple(entry for rule in route.facts.rules for entry in _rule_entries(route, rule, site))
+
+
+def _rule_entries(route: BoundRoute, rule: RuleFacts, site: Site) -> Iterator[Entry]:
+    name = f"{route.key.kind.lower()}/{route.key.namespace}/{route.key.name}/rule/{rule.index}/match/"
+    for i, match in enumerate(rule.rule.matches or _EVERYTHING):
+        order = precedence(match, route.created, route.key, rule.index, i)
+        body = serialised(rule_route(rule, match, site))
+        yield Entry(order, f"{name}{i if rule.rule.matches else -1}/", body)

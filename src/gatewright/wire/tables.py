@@ -1,0 +1,25 @@
+"""The tables of rendered configuration by name; what a proxy is sent are the five `RESOURCES` tables."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from gatewright.flow import Ref
+from gatewright.graph.tables import PortKey, ProxyCluster, ProxySecret, RouteConfigKey, RouteKey, VirtualHostKey
+from gatewright.wire.resource import Resource
+
+if TYPE_CHECKING:
+    from gatewright.api.meta import NamespacedName
+    from gatewright.wire.routes import HostEntries, RenderedRoute, VirtualHostBytes
+
+RENDERED: Ref["NamespacedName", "RenderedRoute"] = Ref("rendered HTTPRoutes")
+HOST_ENTRIES: Ref[VirtualHostKey, Mapping[RouteKey, "HostEntries"]] = Ref("route entries by host")
+VIRTUAL_HOSTS: Ref[VirtualHostKey, "VirtualHostBytes"] = Ref("virtual hosts")
+CONFIG_HOSTS: Ref[RouteConfigKey, Mapping[str, bytes]] = Ref("virtual hosts by route configuration")
+
+CLUSTERS: Ref[ProxyCluster, Resource] = Ref("clusters")
+ENDPOINTS: Ref[ProxyCluster, Resource] = Ref("endpoints")
+TLS_SECRETS: Ref[ProxySecret, Resource] = Ref("TLS secrets")
+LISTENERS: Ref[PortKey, Resource] = Ref("xDS listeners")
+ROUTE_CONFIGS: Ref[RouteConfigKey, Resource] = Ref("route configurations")
+
+RESOURCES: Final = (CLUSTERS, ENDPOINTS, TLS_SECRETS, LISTENERS, ROUTE_CONFIGS)

@@ -1,0 +1,74 @@
+"""The wiring: every table of the control plane, in the order in which it settles. This is the architecture diagram.
+
+Inputs are objects by kind, the settings, the time, and what the data plane reports. Then the graph (who is attached to what), the
+resources that proxies are sent, and the status documents; status is last, so there is no cycle.
+"""
+
+from typing import Any
+
+from gatewright.flow import Ref, World
+from gatewright.graph import attachment, certificates, classes, gateways, grants, listeners, proxies, routes
+from gatewright.graph import tables as g
+from gatewright.graph.settings import GraphSettings
+from gatewright.status import backends as backend_status
+from gatewright.status import classes as class_status
+from gatewright.status import gateways as gateway_status
+from gatewright.status import routes as route_status
+from gatewright.status import tables as s
+from gatewright.wire import clusters, endpoints, secrets
+from gatewright.wire import listeners as wire_listeners
+from gatewright.wire import routes as wire_routes
+from gatewright.wire import tables as w
+
+
+def build(settings: GraphSettings) -> World:
+    """Make an empty world under `settings`."""
+    world = World()
+    inputs: tuple[Ref[Any, Any], ...] = (g.SETTINGS, g.NOW, *g.INPUTS, *s.STATUS_INPUTS)
+    for ref in inputs:
+        world.source(ref)
+    _graph(world)
+    _wire(world)
+    _status(world)
+    world.put(g.SETTINGS, g.ONLY, settings)
+    return world
+
+
+def _graph(world: World) -> None:
+    world.index(g.GRANTS, g.REFERENCE_GRANTS, grants.by_namespace)
+    world.index(g.SLICES, g.ENDPOINT_SLICES, endpoints.by_service)
+    world.derived(g.CERTIFICATES, g.SECRETS, certificates.examine)
+    world.derived(g.CERTIFICATE_PROBLEMS, g.CERTIFICATES, certificates.problem)
+    world.derived(g.CLASSES, g.GATEWAY_CLASSES, classes.accept)
+    world.derived(g.GATEWAY_FACTS, g.GATEWAYS, gateways.accept)
+    world.index(g.PROXY_GATEWAYS, g.GATEWAY_FACTS, gateways.by_proxy)
+    world.derived(g.PROXIES, g.PROXY_GATEWAYS, proxies.gather)
+    world.index(g.PORT_LISTENERS, g.GATEWAY_FACTS, listeners.by_port)
+    world.derived(g.PORTS, g.PORT_LISTENERS, listeners.settle)  # conflicts are settled per port
+    world.index(g.GATEWAY_LISTENERS, g.PORTS, listeners.by_gateway)
+    world.index(g.LISTENER_VIEWS, g.PORTS, attachment.views)  # what routes see: not the certificates
+    world.index(g.PORT_HOSTS, g.PORTS, attachment.hosts)
+    world.derived(g.ROUTE_FACTS, g.HTTP_ROUTES, routes.resolve)  # rules and backends
+    world.derived(g.BOUND, g.HTTP_ROUTES, routes.attach)  # parents and hosts
+    world.index(g.ATTACHED, g.BOUND, attachment.attached)
+    world.index(g.CLUSTER_USES, g.BOUND, routes.clusters)
+    world.index(g.SECRET_USES, g.PORTS, secrets.uses)
+
+
+def _wire(world: World) -> None:
+    world.derived(w.RENDERED, g.BOUND, wire_routes.render)  # bytes, once a route
+    world.index(w.HOST_ENTRIES, w.RENDERED, wire_routes.by_host)
+    world.derived(w.VIRTUAL_HOSTS, w.HOST_ENTRIES, wire_routes.virtual_host)
+    world.index(w.CONFIG_HOSTS, w.VIRTUAL_HOSTS, wire_routes.by_config)
+    world.derived(w.CLUSTERS, g.CLUSTER_USES, clusters.render)
+    world.derived(w.ENDPOINTS, g.CLUSTER_USES, endpoints.render)  # their own path
+    world.derived(w.TLS_SECRETS, g.SECRET_USES, secrets.render)
+    world.derived(w.LISTENERS, g.PORTS, wire_listeners.render)
+    world.derived(w.ROUTE_CONFIGS, g.PORT_HOSTS, wire_routes.route_configuration)
+
+
+def _status(world: World) -> None:
+    world.derived(s.CLASS_STATUS, g.GATEWAY_CLASSES, class_status.report)
+    world.derived(s.GATEWAY_STATUS, g.GATEWAYS, gateway_status.report)
+    world.derived(s.HTTP_ROUTE_STATUS, g.HTTP_ROUTES, route_status.report)
+    world.derived(s.BACKEND_STATUS, g.BACKENDS, backend_status.report)
