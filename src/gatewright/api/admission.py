@@ -12,7 +12,7 @@ import msgspec
 from msgspec import inspect
 from msgspec.structs import force_setattr
 
-from gatewright.api.checks import Predicate, Terms, fields_of, holds_for
+from gatewright.api.checks import Predicate, Terms, fields_of, holds_for, struct_type
 from gatewright.api.diagnosis import forgiven, problems_of
 from gatewright.api.kinds import KINDS, Kind
 from gatewright.api.meta import KubernetesObject, NamespacedName, ObjectMeta
@@ -85,7 +85,7 @@ class _Judge:
         raw: Any = msgspec.json.decode(document) if isinstance(document, bytes) else document
         if "status" in raw and self._drops_status:
             raw = {name: value for name, value in raw.items() if name != "status"}
-        raw = forgiven(inspect.type_info(self.kind.struct), raw)
+        raw = forgiven(struct_type(self.kind.struct), raw)
         admitted, error = self._admitted(raw)
         return admitted or Refused(tuple(self._problems(raw)) or (Problem("", error),))
 
@@ -124,7 +124,7 @@ class _Judge:
         else:
             if issubclass(self.kind.struct, KubernetesObject) and "metadata" in raw:
                 yield from problems_of_metadata(metadata, self.kind.name)
-        yield from problems_of(inspect.type_info(self.kind.struct), raw, "", self.terms)
+        yield from problems_of(struct_type(self.kind.struct), raw, "", self.terms)
 
 
 def _is_any(kind: inspect.Type) -> bool:

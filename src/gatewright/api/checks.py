@@ -37,6 +37,7 @@ class Field(NamedTuple):
     experimental: bool
     map_keys: tuple[str, ...]  # attributes that tell items apart, for a list with map semantics
     is_set: bool
+    default: object  # of an absent field; None when it has none, or one that is made afresh
 
 
 def unwrapped(kind: inspect.Type) -> tuple[inspect.Type, dict[str, Any], dict[str, Any]]:
@@ -62,10 +63,16 @@ def present(kind: inspect.Type) -> tuple[inspect.Type, bool]:
 @cache
 def fields_of(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
     """The fields of a struct, in its order."""
+    return tuple(_field(each) for each in struct_type(struct).fields)
+
+
+@cache
+def struct_type(struct: type[msgspec.Struct]) -> inspect.StructType:
+    """The description of a struct, made once: it is costly."""
     described = inspect.type_info(struct)
     if not isinstance(described, inspect.StructType):
         raise TypeError(f"{struct} is no struct")
-    return tuple(_field(each) for each in described.fields)
+    return described
 
 
 def _field(described: inspect.Field) -> Field:
@@ -82,6 +89,7 @@ def _field(described: inspect.Field) -> Field:
         experimental=extra.get("channel") == "experimental",
         map_keys=tuple((outer | schema).get(LIST_MAP_KEYS, ())),
         is_set=list_type == "set",
+        default=None if described.default is msgspec.NODEFAULT else described.default,
     )
 
 

@@ -92,8 +92,11 @@ def _of_field_rules(cls: type[msgspec.Struct], value: dict[str, object], bad: se
     """The rules about single fields that sound fields of an unsound struct break."""
     fields = {each.attribute: each for each in fields_of(cls) if each.attribute not in bad}
     for rule in rules_of(cls, terms):
-        if rule.field in fields and (raw := value.get(fields[rule.field].name)) is not None:
-            yield from _of_rule(rule, msgspec.convert(raw, annotation_of(cls, rule.field)), cls, path)
+        if rule.field in fields:
+            field = fields[rule.field]
+            is_there = field.name in value
+            subject = msgspec.convert(value[field.name], annotation_of(cls, rule.field)) if is_there else field.default
+            yield from _of_rule(rule, subject, cls, path)
 
 
 def _of_rule(rule: Rule, subject: object, cls: type[msgspec.Struct], path: str) -> Problems:
