@@ -51,7 +51,7 @@ def admit(document: dict[str, Any] | bytes, channel: Channel = "experimental", k
         named = _NAMED_JSON.decode(document) if isinstance(document, bytes) else msgspec.convert(document, _Named)
     except msgspec.MsgspecError as error:
         return Refused(tuple(_problems_of_shape(document, str(error))))
-    judge = _judges(channel, known).get((named.api_version, named.kind))
+    judge = _judge(named.api_version, named.kind, channel, known)
     if judge is None:
         return Refused((_unknown_kind(named, channel, known),))
     return judge.verdict(document)
@@ -132,13 +132,21 @@ def _is_any(kind: inspect.Type) -> bool:
 
 
 @cache
-def _judges(channel: Channel, known: tuple[Kind, ...]) -> dict[tuple[str, str], _Judge]:
-    return {
-        (api_version, kind.name): _Judge(kind, Terms(channel, version))
-        for kind in known
+def _judge(api_version: str, name: str, channel: Channel, known: tuple[Kind, ...]) -> _Judge | None:
+    """The judge of one kind and version; made when the first such document comes, since that costs milliseconds."""
+    for kind in known:
+        if kind.name == name and api_version in _served(kind, channel):
+            return _Judge(kind, Terms(channel, api_version.rpartition("/")[2]))
+    return None
+
+
+def _served(kind: Kind, channel: Channel) -> list[str]:
+    """The apiVersions under which a kind is served in a channel."""
+    return [
+        api_version
         for version, api_version in zip(kind.versions, kind.api_versions, strict=True)
         if channel == "experimental" or version not in kind.experimental_versions
-    }
+    ]
 
 
 def _problems_of_shape(document: dict[str, Any] | bytes, error: str) -> Iterator[Problem]:
@@ -162,18 +170,12 @@ def _problems_of_shape(document: dict[str, Any] | bytes, error: str) -> Iterator
 def _unknown_kind(named: _Named, channel: Channel, known: tuple[Kind, ...]) -> Problem:
     """Which kinds, or versions of this kind, there are instead."""
     group = named.api_version.rpartition("/")[0]
-    served = [
-        api_version
-        for kind in known
-        if (kind.group, kind.name) == (group, named.kind)
-        for version, api_version in zip(kind.versions, kind.api_versions, strict=True)
-        if channel == "experimental" or version not in kind.experimental_versions
-    ]
+    of_kind = [kind for kind in known if kind.name == named.kind]
+    served = [each for kind in of_kind if kind.group == group for each in _served(kind, channel)]
     if served:
         return Problem("apiVersion", f"{shown(named.api_version)} is not served for {named.kind}; one of {listed(served)}")
-    groups = [kind.group for kind in known if kind.name == named.kind]
-    if groups:
-        right = [kind.api_versions[0] for kind in known if kind.name == named.kind]
+    if of_kind:
+        right = [kind.api_versions[0] for kind in of_kind]
         return Problem("apiVersion", f"{shown(named.api_version)} has no kind {named.kind}; it is in {listed(right)}")
     names = sorted({kind.name for kind in known})
     return Problem("kind", f"{shown(named.kind)} of {shown(named.api_version)} is not known; known kinds are {', '.join(names)}")
