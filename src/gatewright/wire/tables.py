@@ -1,11 +1,11 @@
 """The tables of rendered configuration by name; what a proxy is sent are the five `RESOURCES` tables."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gatewright.flow import Ref
 from gatewright.graph.tables import PortKey, ProxyCluster, ProxySecret, RouteConfigKey, RouteKey, VirtualHostKey
-from gatewright.wire.resource import Resource
+from gatewright.wire.resource import CLUSTER, ENDPOINTS as ENDPOINTS_TYPE, LISTENER, ROUTES, SECRET, Resource
 
 if TYPE_CHECKING:
     from gatewright.api.meta import NamespacedName
@@ -22,4 +22,6 @@ TLS_SECRETS: Ref[ProxySecret, Resource] = Ref("TLS secrets")
 LISTENERS: Ref[PortKey, Resource] = Ref("xDS listeners")
 ROUTE_CONFIGS: Ref[RouteConfigKey, Resource] = Ref("route configurations")
 
-RESOURCES: Final = (CLUSTERS, ENDPOINTS, TLS_SECRETS, LISTENERS, ROUTE_CONFIGS)
+
+RESOURCES: Final[tuple[Ref[Any, Resource], ...]] = (CLUSTERS, ENDPOINTS, TLS_SECRETS, LISTENERS, ROUTE_CONFIGS)
+TYPES: Final = (CLUSTER, ENDPOINTS_TYPE, SECRET, LISTENER, ROUTES)  # of the same tables
