@@ -4,6 +4,7 @@ Ten thousand good documents must be cheap, so accepting is one typed decode and 
 that fails there is put right where an API server would (nulls), and else walked again to find all its problems.
 """
 
+import difflib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -51,6 +52,8 @@ def admit(document: dict[str, Any] | bytes, channel: Channel = "experimental", k
         named = _NAMED_JSON.decode(document) if isinstance(document, bytes) else msgspec.convert(document, _Named)
     except msgspec.MsgspecError as error:
         return Refused(tuple(_problems_of_shape(document, str(error))))
+    except RecursionError:
+        return Refused((Problem("", "is nested too deep"),))
     judge = _judge(named.api_version, named.kind, channel, known)
     if judge is None:
         return Refused((_unknown_kind(named, channel, known),))
@@ -178,4 +181,7 @@ def _unknown_kind(named: _Named, channel: Channel, known: tuple[Kind, ...]) -> P
         right = [kind.api_versions[0] for kind in of_kind]
         return Problem("apiVersion", f"{shown(named.api_version)} has no kind {named.kind}; it is in {listed(right)}")
     names = sorted({kind.name for kind in known})
-    return Problem("kind", f"{shown(named.kind)} of {shown(named.api_version)} is not known; known kinds are {', '.join(names)}")
+    close = [name for name in names if name.lower() == named.kind.lower()] or difflib.get_close_matches(named.kind, names, n=1)
+    guess = f"; did you mean {shown(close[0])}?" if close else ""
+    what = f"{shown(named.kind)} of {shown(named.api_version)} is not known{guess}"
+    return Problem("kind", f"{what} (known kinds: {', '.join(names)})")

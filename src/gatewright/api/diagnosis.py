@@ -77,7 +77,7 @@ def _of_field(field: Field, value: dict[str, object], path: str, terms: Terms) -
 def _unknown(name: str, kind: inspect.StructType, path: str, known: list[str]) -> Problem:
     if any(each.name == name for each in fields_of(kind.cls)):
         return Problem(below(path, name), "unknown field: it belongs to the experimental channel")
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(str(name), known, n=1)
     guess = f"; did you mean {shown(close[0])}?" if close else ""
     return Problem(below(path, name), f"unknown field{guess} (known: {', '.join(sorted(known))})")
 

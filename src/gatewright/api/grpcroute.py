@@ -9,7 +9,7 @@ from gatewright.api.filters import GRPCFilter
 from gatewright.api.meta import KubernetesObject, Model
 from gatewright.api.references import BackendRef
 from gatewright.api.routes import CommonRouteSpec, SessionPersistence
-from gatewright.api.rules import FEW_MATCHES, UNIQUE_RULE_NAMES, Rule, Rules, at_most_one, matches
+from gatewright.api.rules import UNIQUE_RULE_NAMES, Rule, Rules, at_most_one, few_matches, matches
 from gatewright.api.scalars import EXPERIMENTAL, HeaderName, HeaderValue, Hostname, SectionName, map_of
 
 _SERVICE: Final = r"^(?i)\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*$"
@@ -88,7 +88,10 @@ class GRPCRouteSpec(CommonRouteSpec):
     hostnames: Annotated[tuple[Hostname, ...], Meta(max_length=16)] = ()
     rules: Annotated[tuple[GRPCRouteRule, ...], Meta(max_length=16)] = ()
 
-    checks: ClassVar[Rules] = (FEW_MATCHES, UNIQUE_RULE_NAMES)
+    checks: ClassVar[Rules] = (
+        few_matches("(has(self[{0}].matches) ? self[{0}].matches.size() : 0)"),
+        UNIQUE_RULE_NAMES,
+    )
 
 
 class GRPCRoute(KubernetesObject, kw_only=True):

@@ -11,7 +11,7 @@ from gatewright.api.filters import PRINTABLE_VALUE, HTTPFilter, HTTPPathModifier
 from gatewright.api.meta import KubernetesObject, Model
 from gatewright.api.references import BackendRef
 from gatewright.api.routes import CommonRouteSpec, SessionPersistence
-from gatewright.api.rules import FEW_MATCHES, UNIQUE_RULE_NAMES, Rule, Rules, at_most_one, matches
+from gatewright.api.rules import UNIQUE_RULE_NAMES, Rule, Rules, at_most_one, few_matches, matches
 from gatewright.api.scalars import (
     EXPERIMENTAL,
     PATH_CHARACTERS,
@@ -219,7 +219,7 @@ class HTTPRouteSpec(CommonRouteSpec):
     hostnames: Annotated[tuple[Hostname, ...], Meta(max_length=16)] = ()
     rules: Annotated[tuple[HTTPRouteRule, ...], Meta(min_length=1, max_length=16)] = (HTTPRouteRule(),)
 
-    checks: ClassVar[Rules] = (FEW_MATCHES, UNIQUE_RULE_NAMES)
+    checks: ClassVar[Rules] = (few_matches("self[{0}].matches.size()"), UNIQUE_RULE_NAMES)
 
 
 class HTTPRoute(KubernetesObject, kw_only=True):

@@ -18,8 +18,11 @@ class Problem(NamedTuple):
 
 
 def shown(value: object) -> str:
-    """A value as JSON, cut when it is long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """A value as JSON, cut when it is long; what is no JSON at all (a YAML date, a key that is a list) as Python shows it."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 

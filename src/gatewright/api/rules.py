@@ -93,12 +93,16 @@ UNIQUE_RULE_NAMES = Rule(
 """No two rules of a route have the same name."""
 
 MATCHES_LIMIT = 128
+RULES_LIMIT = 16
 
-FEW_MATCHES = Rule(
-    "While 16 rules and 64 matches per rule are allowed, "
-    f"the total number of matches across all rules in a route must be less than {MATCHES_LIMIT}",
-    f"self.map(rule, rule.matches.size()).sum() <= {MATCHES_LIMIT}",
-    lambda rules: sum(len(rule.matches) for rule in rules) <= MATCHES_LIMIT,
-    field="rules",
-)
-"""The matches of all rules of a route together have a limit. The CRD spells the sum out, one term a rule."""
+
+def few_matches(counted: str) -> Rule:
+    """The matches of all rules of a route together have a limit. `counted` is the CEL for the matches of rule number {0}."""
+    terms = (f"(self.size() > {index} ? {counted.format(index)} : 0)" for index in range(RULES_LIMIT))
+    return Rule(
+        f"While {RULES_LIMIT} rules and 64 matches per rule are allowed, "
+        f"the total number of matches across all rules in a route must be less than {MATCHES_LIMIT}",
+        f"{' + '.join(terms)} <= {MATCHES_LIMIT}",
+        lambda rules: sum(len(rule.matches) for rule in rules) <= MATCHES_LIMIT,
+        field="rules",
+    )

@@ -72,11 +72,11 @@ def validate(ctx: click.Context, paths: tuple[Path, ...], output: str, channel: 
         raise Failure(f"no *.yaml, *.yml or *.json in {', '.join(map(str, paths))}")
     found = findings(files, channel)
     if output == "json":
-        click.echo(dump(report(found), "json"), nl=False)
+        click.echo(printable(dump(report(found), "json")), nl=False)
     else:
         for file, of_file in found.items():
             for finding in of_file:
-                click.echo(finding.text(str(file)))
+                click.echo(printable(finding.text(str(file))))
         click.echo(summary(found), err=True)
     if any(found.values()):
         ctx.exit(PROBLEM_FOUND)
@@ -154,6 +154,11 @@ def report(found: dict[Path, list[Finding]]) -> list[dict[str, Any]]:
     return [
         {"file": str(file), "problems": [finding._asdict() for finding in of_file]} for file, of_file in found.items() if of_file
     ]
+
+
+def printable(text: str) -> str:
+    """The text with what is no character (half of a surrogate pair, from a JSON escape) as a question mark."""
+    return text.encode(errors="replace").decode()
 
 
 def summary(found: dict[Path, list[Finding]]) -> str:
