@@ -22,6 +22,14 @@ from gatewright.world import build
 
 BY_KIND: Mapping[str, Ref[Any, Any]] = {ref.name: ref for ref in g.INPUTS}
 
+DELIVERED: Mapping[s.What, Ref[Any, Resource]] = {
+    "cluster": w.CLUSTERS,
+    "endpoints": w.ENDPOINTS,
+    "secret": w.TLS_SECRETS,
+    "listener": w.LISTENERS,
+    "routes": w.ROUTE_CONFIGS,
+}
+
 
 class Translation(msgspec.Struct, frozen=True):
     """What becomes of a set of objects: statuses in a stable order, and the resources of each proxy by type and name."""
@@ -49,10 +57,9 @@ def deliver_all(world: World) -> None:
     """Report every proxy as running and every resource as accepted."""
     for proxy in world.rows(g.PROXIES):
         world.put(s.PROXY_HEALTH, proxy, s.ProxyHealth(running=True))
-    for proxy, each in resources(world).items():
-        for resource in each:
-            key = s.DeliveryKey(proxy, resource.type_url, resource.name)
-            world.put(s.DELIVERIES, key, s.Delivered(accepted=True))
+    for what, ref in DELIVERED.items():
+        for key, resource in world.rows(ref).items():
+            world.put(s.DELIVERIES, s.DeliveryKey(what, key), s.Delivered(resource.name, accepted=True))
 
 
 def documents(world: World) -> Iterable[StatusDocument]:

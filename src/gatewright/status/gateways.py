@@ -23,14 +23,11 @@ from gatewright.graph.tables import (
     SETTINGS,
     ListenerKey,
     PortKey,
+    ProxySecret,
 )
 from gatewright.status.conditions import GATEWAY, LISTENER, conditions
 from gatewright.status.document import StatusDocument
 from gatewright.status.tables import DELIVERIES, PROXY_HEALTH, DeliveryKey, ProxyHealth
-from gatewright.wire.resource import LISTENER as LISTENER_TYPE
-from gatewright.wire.resource import ROUTES, SECRET
-from gatewright.wire.secrets import secret_name
-from gatewright.wire.tables import LISTENERS, ROUTE_CONFIGS
 
 _NOT_STARTED = ProxyHealth(running=False, message="its Envoy has not been started")
 
@@ -100,25 +97,20 @@ def _delivery(read: Read, gateway: GatewayFacts, facts: ListenerFacts) -> Iterat
     if not health.running:
         yield Finding(PROGRAMMED, "Pending", f"proxy {gateway.proxy}: {health.message}")
         return
-    for key in _resources(read, gateway, facts):
+    for key in _pieces(gateway, facts):
         delivered = read(DELIVERIES, key)
-        what = key.type_url.rsplit(".", 1)[-1]
         if delivered is not None and delivered.refusal:
             kept = "; the last good configuration goes on serving" if delivered.accepted else ""
-            yield Finding(PROGRAMMED, "Invalid", f"Envoy refuses {what} {key.name}: {delivered.refusal}{kept}")
+            yield Finding(PROGRAMMED, "Invalid", f"Envoy refuses {key.what} {delivered.name}: {delivered.refusal}{kept}")
         elif delivered is None or not delivered.accepted:
-            yield Finding(PROGRAMMED, "Pending", f"Envoy has not confirmed {what} {key.name} yet")
+            yield Finding(PROGRAMMED, "Pending", f"Envoy has not confirmed the {key.what} of listener {facts.key.name} yet")
 
 
-def _resources(read: Read, gateway: GatewayFacts, facts: ListenerFacts) -> Iterator[DeliveryKey]:
-    listener = read(LISTENERS, PortKey(gateway.proxy, facts.listener.port))
-    if listener is not None:
-        yield DeliveryKey(gateway.proxy, LISTENER_TYPE, listener.name)
-    routes = read(ROUTE_CONFIGS, route_config(gateway.proxy, facts))
-    if routes is not None:
-        yield DeliveryKey(gateway.proxy, ROUTES, routes.name)
+def _pieces(gateway: GatewayFacts, facts: ListenerFacts) -> Iterator[DeliveryKey]:
+    yield DeliveryKey("listener", PortKey(gateway.proxy, facts.listener.port))
+    yield DeliveryKey("routes", route_config(gateway.proxy, facts))
     for secret in facts.tls.secrets if facts.tls else ():
-        yield DeliveryKey(gateway.proxy, SECRET, secret_name(secret))
+        yield DeliveryKey("secret", ProxySecret(gateway.proxy, secret))
 
 
 def _gateway_findings(

@@ -20,8 +20,6 @@ from gatewright.graph.tables import BOUND, ONLY, SETTINGS, ProxyCluster
 from gatewright.status.conditions import ROUTE, conditions
 from gatewright.status.document import StatusDocument
 from gatewright.status.tables import DELIVERIES, DeliveryKey
-from gatewright.wire.clusters import cluster_name
-from gatewright.wire.resource import CLUSTER, ENDPOINTS
 
 
 def report(read: Read, key: NamespacedName, route: HTTPRoute) -> StatusDocument | None:
@@ -73,7 +71,6 @@ def _refusals(read: Read, bound: BoundRoute, parent: BoundParent) -> Iterator[Fi
     proxies = dict.fromkeys(host.config.proxy for place in parent.places for host in place.hosts)
     clusters = dict.fromkeys(cluster for rule in bound.facts.rules for cluster in rule.clusters)
     for use in (ProxyCluster(proxy, cluster) for proxy in proxies for cluster in clusters):
-        for type_url in (CLUSTER, ENDPOINTS):
-            delivered = read(DELIVERIES, DeliveryKey(use.proxy, type_url, cluster_name(use.cluster)))
+        for delivered in (read(DELIVERIES, DeliveryKey("cluster", use)), read(DELIVERIES, DeliveryKey("endpoints", use))):
             if delivered is not None and delivered.refusal:
-                yield Finding(PROGRAMMED, "Invalid", f"Envoy refuses cluster {cluster_name(use.cluster)}: {delivered.refusal}")
+                yield Finding(PROGRAMMED, "Invalid", f"Envoy refuses cluster {delivered.name}: {delivered.refusal}")

@@ -4,28 +4,32 @@ Deliveries and proxy states come from outside like any object does, so a status 
 Envoy confirms is followed by one that says so.
 """
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from gatewright.flow import Ref
+from gatewright.graph.tables import PortKey, ProxyCluster, ProxySecret, RouteConfigKey
 
 if TYPE_CHECKING:
     from gatewright.api.meta import NamespacedName
     from gatewright.status.document import StatusDocument
 
 
-class DeliveryKey(NamedTuple):
-    """A resource of a proxy."""
+What: TypeAlias = Literal["cluster", "endpoints", "secret", "listener", "routes"]
 
-    proxy: str
-    type_url: str
-    name: str
+
+class DeliveryKey(NamedTuple):
+    """A piece of a proxy's configuration, by what it is of: status does not know xDS names."""
+
+    what: What
+    of: PortKey | RouteConfigKey | ProxySecret | ProxyCluster
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """What Envoy said of a resource: whether it has ever accepted one under this name, and its words if it refuses the newest."""
+    """What Envoy said of the resource `name`: whether it holds one, and its words if it refuses the newest."""
 
+    name: str
     accepted: bool
     refusal: str = ""
 
