@@ -67,7 +67,7 @@ class World:
         return self._problems
 
     def proxies(self) -> Iterable[ProxyView]:
-        return [ProxyView("default/web", "running", pid=4712, connected=True)]
+        return [ProxyView("default/web", "Running", pid=4712, connected=True)]
 
     def ready(self) -> Readiness:
         return Readiness(ready=True)

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from gatewright.console.feed import StatusFeed
-from gatewright.console.listening import AddressBusyError
+from gatewright.console.listening import AddressError
 from gatewright.console.server import serving
 from gatewright.console.source import About, ProblemView, ProxyView, Readiness, StatusEvent, StatusKey, StatusMetadata, StatusView
 from gatewright.metrics import Metrics
@@ -39,7 +39,7 @@ class World:
         return [ProblemView("/routes/a.yaml", "must be a string", 1, 7, "spec.hostnames[0]", "HTTPRoute", "default", "broken")]
 
     def proxies(self) -> Iterable[ProxyView]:
-        return [ProxyView("default/web", "running", pid=4712, connected=True)]
+        return [ProxyView("default/web", "Running", pid=4712, connected=True)]
 
     def ready(self) -> Readiness:
         return self.readiness
@@ -214,7 +214,7 @@ def test_a_busy_default_port_gives_way_and_a_chosen_one_does_not(tmp_path: Path)
             async with serving(settings(tmp_path, port), World(), Metrics(), ABOUT) as listening:
                 assert port != listening["admin"].port
                 assert 200 == (await fetch(f"http://{listening['admin']}/api/about"))[0]
-            with pytest.raises(AddressBusyError, match=f"admin address 127.0.0.1:{port} is in use"):
+            with pytest.raises(AddressError, match=f"admin address 127.0.0.1:{port} is in use"):
                 async with serving(settings(tmp_path, port, asked_for=True), World(), Metrics(), ABOUT):
                     pass
 

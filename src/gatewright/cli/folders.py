@@ -1,14 +1,11 @@
-"""The folders that a server keeps its state and sockets in, made private and held by one server at a time.
+"""The folders that a server keeps its state and sockets in, made so that only this user can enter them.
 
 A shared /tmp is the last resort for sockets whose path would be too long: a folder there is used only when it is ours alone, or
-another user could listen in our place.
+another user could listen in our place. Who may use the state folder is settled by the fleet's lock in it.
 """
 
-import fcntl
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,25 +13,17 @@ from gatewright.cli.program import Failure
 from gatewright.settings import Settings
 
 PRIVATE: Final = 0o700
-LOCK: Final = "lock"
 
 
-@contextmanager
-def held(settings: Settings) -> Iterator[None]:
-    """Make the folders of `settings`, and keep other servers out of the state folder for the duration of the block.
+def prepare(settings: Settings) -> None:
+    """Make the folders of `settings`.
 
-    Raises: Failure when a folder cannot be made or is not ours, or when another server holds it.
+    Raises: Failure when one cannot be made or is not ours.
     """
     for folder in dict.fromkeys((settings.state_dir, settings.socket_dir)):
         make_private(folder)
     if settings.status_dir:
         make(settings.status_dir)
-    descriptor = os.open(settings.state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _lock(descriptor, settings.state_dir)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def make(folder: Path) -> None:
@@ -73,13 +62,3 @@ def _check_ours(folder: Path) -> None:
         raise Failure(f"{folder} is not a folder of ours: remove it, or choose another with --state-dir")
     if found.st_mode & 0o077:
         folder.chmod(PRIVATE)
-
-
-def _lock(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-        raise Failure(f"another server (pid {holder or 'unknown'}) is using {folder}: stop it, or choose --state-dir") from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -75,7 +75,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option("--from-scratch", is_flag=True, help="Compute everything anew at every change; slow, to look for errors of ours.")
 @click.pass_context
-def serve(ctx: click.RichContext, **given: Any) -> None:  # noqa: ANN401 - one keyword for each option, named as in Options
+def serve(ctx: click.RichContext, /, **given: Any) -> None:  # noqa: ANN401 - one keyword for each option, named as in Options
     """Watch folders of Gateway API YAML and run Envoy from them.
 
     Every *.yaml, *.yml and *.json below each DIR is read; changes take effect at once. Each Gateway gets an Envoy of its own.
@@ -97,19 +97,20 @@ def run(configured: Configured) -> int:
     log.configure(settings.log_level, settings.log_format)
     for warning in configured.warnings:
         log.logger(__name__).warning("configuration is not acted upon", field=warning)
-    with folders.held(settings):
-        from gatewright import control
-        from gatewright.console.listening import AddressBusyError
+    folders.prepare(settings)
+    from gatewright import control
+    from gatewright.console.listening import AddressError
+    from gatewright.fleet.files import StateDirectoryError
 
-        try:
-            return asyncio.run(control.serve(settings))
-        except KeyboardInterrupt:
-            return INTERRUPTED
-        except BaseException as error:
-            busy = next((cause for cause in causes(error) if isinstance(cause, AddressBusyError)), None)
-            if busy is None:
-                raise
-            raise Failure(str(busy)) from error
+    try:
+        return asyncio.run(control.serve(settings))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        known = [cause for cause in causes(error) if isinstance(cause, (AddressError, StateDirectoryError))]
+        if not known:
+            raise
+        raise Failure(str(known[0])) from error
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 MAIN: Final = ("Accepted", "ResolvedRefs", "Programmed")
 HEADER: Final = ("KIND", "NAMESPACE", "NAME", "PART", *(name.upper() for name in MAIN), "OTHER")
 WIDE_HEADER: Final = (*HEADER, "ADDRESSES", "ROUTES", "GENERATION", "MESSAGE")
-RUNNING: Final = frozenset({"running", "Running", "ready", "Ready"})
+LEAVING: Final = frozenset({"Draining", "Stopped"})  # phases of proxies that nobody wants any more
 COLOURS: Final = {"wrong": "red", "note": "yellow", "well": "green"}
 
 
@@ -31,7 +31,8 @@ class Report(NamedTuple):
     @property
     def ailing(self) -> list[Json]:
         """Proxies that do not run, or that do not have our configuration."""
-        return [proxy for proxy in self.proxies if proxy["phase"] not in RUNNING or not proxy["connected"]]
+        wanted = [proxy for proxy in self.proxies if proxy["phase"] not in LEAVING]
+        return [proxy for proxy in wanted if proxy["phase"] != "Running" or not proxy["connected"]]
 
     @property
     def well(self) -> bool:

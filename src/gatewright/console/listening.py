@@ -17,22 +17,22 @@ BACKLOG: Final = 128
 _log = log.logger(__name__)
 
 
-class AddressBusyError(Exception):
-    """An address that a person asked for is taken by another program."""
+class AddressError(Exception):
+    """An address that a person asked for cannot be listened on; the message is for that person."""
 
 
 def bind(address: ListenAddress, purpose: str) -> tuple[socket.socket, ListenAddress]:
     """A listening TCP socket for `purpose` and where it really is: on a free port if a default one is taken.
 
-    Raises: AddressBusyError when a port that was asked for is taken; OSError when the address cannot be bound at all.
+    Raises: AddressError when a port that was asked for is taken, or the address is not one of this machine.
     """
     try:
         bound = _bind(address.host, address.port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            raise
+            raise AddressError(f"cannot listen on the {purpose} address {address}: {error.strerror}") from error
         if address.asked_for:
-            raise AddressBusyError(f"the {purpose} address {address} is in use by another program") from error
+            raise AddressError(f"the {purpose} address {address} is in use by another program") from error
         bound = _bind(address.host, 0)
         free = bound.getsockname()[1]
         _log.warning("default port is in use, another one is taken", purpose=purpose, busy=str(address), port=free)

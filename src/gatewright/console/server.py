@@ -112,7 +112,7 @@ async def serving(
 ) -> AsyncIterator[dict[str, ListenAddress]]:
     """Serve the console for the duration of the block; yields where each group really listens (a busy default port gives way).
 
-    Raises: AddressBusyError when an address that was asked for is taken; OSError when one cannot be bound at all.
+    Raises: AddressError when an address that was asked for cannot be listened on.
     """
     console = Console(source, metrics, about)
     wanted: dict[Group, ListenAddress | None] = {
