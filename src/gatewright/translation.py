@@ -14,6 +14,7 @@ from gatewright.flow import Ref, World
 from gatewright.graph import tables as g
 from gatewright.graph.proxies import ProxyFacts
 from gatewright.graph.settings import GraphSettings
+from gatewright.outbox import DELIVERED
 from gatewright.status import tables as s
 from gatewright.status.document import StatusDocument
 from gatewright.wire import tables as w
@@ -21,14 +22,6 @@ from gatewright.wire.resource import Resource
 from gatewright.world import build
 
 BY_KIND: Mapping[str, Ref[Any, Any]] = {ref.name: ref for ref in g.INPUTS}
-
-DELIVERED: Mapping[s.What, Ref[Any, Resource]] = {
-    "cluster": w.CLUSTERS,
-    "endpoints": w.ENDPOINTS,
-    "secret": w.TLS_SECRETS,
-    "listener": w.LISTENERS,
-    "routes": w.ROUTE_CONFIGS,
-}
 
 
 class Translation(msgspec.Struct, frozen=True):
@@ -64,7 +57,7 @@ def deliver_all(world: World) -> None:
 
 def documents(world: World) -> Iterable[StatusDocument]:
     """Return all status documents, ordered by kind and key."""
-    for ref in s.DOCUMENTS:
+    for ref in s.DOCUMENTS.values():
         rows = world.rows(ref)
         yield from (rows[key] for key in sorted(rows))
 

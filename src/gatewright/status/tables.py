@@ -4,6 +4,7 @@ Deliveries and proxy states come from outside like any object does, so a status 
 Envoy confirms is followed by one that says so.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -50,4 +51,9 @@ GATEWAY_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Gateway status")
 HTTP_ROUTE_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("HTTPRoute status")
 BACKEND_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Backend status")
 
-DOCUMENTS: Final = (CLASS_STATUS, GATEWAY_STATUS, HTTP_ROUTE_STATUS, BACKEND_STATUS)
+DOCUMENTS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {
+    "GatewayClass": CLASS_STATUS,
+    "Gateway": GATEWAY_STATUS,
+    "HTTPRoute": HTTP_ROUTE_STATUS,
+    "Backend": BACKEND_STATUS,
+}

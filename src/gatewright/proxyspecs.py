@@ -1,0 +1,23 @@
+"""From the proxy that the graph wants to the process that the fleet runs."""
+
+from typing import Final
+
+from gatewright.api.envoyproxy import EnvoyProxySpec
+from gatewright.fleet.spec import DEFAULT_COMPONENT_LOG_LEVELS, ProxySpec
+from gatewright.graph.proxies import ProxyFacts
+from gatewright.settings import Settings
+
+DEFAULT: Final = EnvoyProxySpec()
+
+
+def proxy_spec(facts: ProxyFacts, settings: Settings) -> ProxySpec:
+    """Shape a proxy's process by its EnvoyProxy, else by the server's default one."""
+    parameters = facts.parameters or settings.envoy_proxy or DEFAULT
+    levels = dict(parameters.logging.level)
+    return ProxySpec(
+        name=facts.name,
+        log_level=levels.pop("default", "warn"),
+        component_log_levels={**DEFAULT_COMPONENT_LOG_LEVELS, **levels},
+        concurrency=parameters.concurrency,
+        extra_arguments=parameters.extra_args,
+    )
