@@ -1,0 +1,1 @@
+"""Runs the proxies: one Envoy process each, on this machine."""

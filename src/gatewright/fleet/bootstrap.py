@@ -1,0 +1,178 @@
+"""The configuration an Envoy is started with: enough to find its control plane, the rest comes from there.
+
+A bootstrap is written as protobuf's JSON: it is what Envoy reads, what `translate -t bootstrap` prints, and needs no protobuf
+runtime (tests prove that every name is Envoy's and that Envoy takes it). Names, ports and constants are those of Envoy Gateway.
+https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+
+from gatewright.fleet.spec import BootstrapSpec, HostPort, Pipe
+
+Json: TypeAlias = "Mapping[str, Json] | list[Json] | str | int | float | bool"
+
+XDS_CLUSTER: Final = "xds_cluster"
+STATS_CLUSTER: Final = "prometheus_stats"
+
+_TYPE: Final = "type.googleapis.com/envoy."
+_STATS_TAGS: Final = (
+    ("from_zone", r"\.zone(\.(([^\.]+)\.))"),
+    ("to_zone", r"\.zone\.[^\.]+\.(([^\.]+)\.)"),
+    ("socket_match_name", r"^cluster(\..+\.(.+))\.total_match_count$"),
+    ("priority", r"circuit_breakers\.((.+?)\.).+"),
+)
+_ADS: Final[Json] = {"ads": {}, "initialFetchTimeout": "0s", "resourceApiVersion": "V3"}
+# A restarted control plane is found again within half a second; Envoy's own defaults are 0.5 s to 30 s.
+_RECONNECT: Final[Json] = {"retryBackOff": {"baseInterval": "0.100s", "maxInterval": "0.500s"}}
+
+
+def bootstrap(spec: BootstrapSpec) -> bytes:
+    """Text for Envoy's --config-path; equal specs give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(document(spec), order="deterministic"), indent=1)
+
+
+def document(spec: BootstrapSpec) -> dict[str, Json]:
+    """The Bootstrap message in protobuf's JSON mapping."""
+    return {
+        "admin": {
+            "accessLog": [
+                _extension("envoy.access_loggers.file", "extensions.access_loggers.file.v3.FileAccessLog", path="/dev/null")
+            ],
+            "address": _address(spec.admin),
+        },
+        **({"node": {"locality": {"zone": spec.zone}}} if spec.zone else {}),
+        "deferredStatOptions": {"enableDeferredCreationStats": True},
+        "statsConfig": {"useAllDefaultTags": True, "statsTags": [{"tagName": tag, "regex": regex} for tag, regex in _STATS_TAGS]},
+        "layeredRuntime": {"layers": [{"name": "global_config", "staticLayer": _RUNTIME}]},
+        "dynamicResources": _dynamic_resources(),
+        "staticResources": _static_resources(spec),
+        "overloadManager": _overload_manager(spec),
+    }
+
+
+# Regular expressions are admitted by the control plane; Envoy only warns of large ones.
+_RUNTIME: Final[Json] = {"re2.max_program_size.error_level": 4294967295.0, "re2.max_program_size.warn_level": 1000.0}
+
+
+def _dynamic_resources() -> Json:
+    return {
+        "adsConfig": {
+            "apiType": "DELTA_GRPC",
+            "transportApiVersion": "V3",
+            "setNodeOnFirstMessageOnly": True,
+            "grpcServices": [{"envoyGrpc": {"clusterName": XDS_CLUSTER, "retryPolicy": _RECONNECT}}],
+        },
+        "ldsConfig": _ADS,
+        "cdsConfig": _ADS,
+    }
+
+
+def _static_resources(spec: BootstrapSpec) -> Json:
+    listeners = [
+        *([_stats_listener(spec.stats)] if spec.stats else []),
+        *([_ready_listener(spec.ready)] if spec.ready else []),
+    ]
+    clusters = [_xds_cluster(spec.xds), *([_static_cluster(STATS_CLUSTER, "0.250s", spec.admin)] if spec.stats else [])]
+    return {"clusters": clusters, **({"listeners": listeners} if listeners else {})}
+
+
+def _xds_cluster(address: Pipe | HostPort) -> Json:
+    protocol: Json = {"http2ProtocolOptions": {"connectionKeepalive": {"interval": "30s", "timeout": "5s"}}}
+    options = {"@type": f"{_TYPE}extensions.upstreams.http.v3.HttpProtocolOptions", "explicitHttpConfig": protocol}
+    return {
+        **_static_cluster(XDS_CLUSTER, "10s", address),
+        "typedExtensionProtocolOptions": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
+    }
+
+
+def _static_cluster(name: str, connect_timeout: str, address: Pipe | HostPort) -> dict[str, Json]:
+    endpoint: Json = {"endpoint": {"address": _address(address)}}
+    return {  # STATIC and ROUND_ROBIN are the defaults
+        "name": name,
+        "connectTimeout": connect_timeout,
+        "loadAssignment": {"clusterName": name, "endpoints": [{"lbEndpoints": [endpoint]}]},
+    }
+
+
+def _stats_listener(address: HostPort) -> Json:
+    get: Json = {"name": ":method", "stringMatch": {"exact": "GET"}}
+    route: Json = {"match": {"path": "/stats/prometheus", "headers": [get]}, "route": {"cluster": STATS_CLUSTER}}
+    host: Json = {"name": STATS_CLUSTER, "domains": ["*"], "routes": [route]}
+    return _listener("stats", address, {"name": "local_route", "virtualHosts": [host]}, [])
+
+
+def _ready_listener(address: HostPort) -> Json:
+    path: Json = {"name": ":path", "stringMatch": {"exact": "/ready"}}
+    check = _extension(
+        "envoy.filters.http.health_check",
+        "extensions.filters.http.health_check.v3.HealthCheck",
+        passThroughMode=False,
+        headers=[path],
+    )
+    refuse: Json = {"match": {"prefix": "/"}, "directResponse": {"status": 500}}
+    return _listener(
+        "ready",
+        address,
+        {"name": "ready_route", "virtualHosts": [{"name": "ready_route", "domains": ["*"], "routes": [refuse]}]},
+        [check],
+    )
+
+
+def _listener(purpose: str, address: HostPort, routes: Json, filters: list[Json]) -> Json:
+    router = _extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router")
+    connection_manager = _extension(
+        "envoy.filters.network.http_connection_manager",
+        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        statPrefix=f"eg-{purpose}-http",
+        normalizePath=True,
+        routeConfig=routes,
+        httpFilters=[*filters, router],
+    )
+    return {
+        "name": f"envoy-gateway-proxy-{purpose}-{address.address}-{address.port}",
+        "address": _address(address),
+        "bypassOverloadManager": True,  # a proxy at its limits must still say so
+        "filterChains": [{"filters": [connection_manager]}],
+    }
+
+
+def _overload_manager(spec: BootstrapSpec) -> Json:
+    """Limits of Envoy Gateway; of a memory limit Envoy may fill four fifths."""
+    connections = _extension(
+        "envoy.resource_monitors.global_downstream_max_connections",
+        "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        maxActiveDownstreamConnections=str(spec.max_downstream_connections),
+    )
+    if spec.max_heap_bytes is None:
+        return {"refreshInterval": "0.250s", "resourceMonitors": [connections]}
+    heap_name = "envoy.resource_monitors.fixed_heap"
+    heap = _extension(
+        heap_name,
+        "extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+        maxHeapSizeBytes=str(spec.max_heap_bytes * 4 // 5),
+    )
+    return {
+        "refreshInterval": "0.250s",
+        "resourceMonitors": [connections, heap],
+        "actions": [
+            _overload_action("envoy.overload_actions.shrink_heap", heap_name, 0.95),
+            _overload_action("envoy.overload_actions.stop_accepting_requests", heap_name, 0.98),
+        ],
+    }
+
+
+def _overload_action(name: str, monitor: str, threshold: float) -> Json:
+    return {"name": name, "triggers": [{"name": monitor, "threshold": {"value": threshold}}]}
+
+
+def _extension(name: str, message: str, **config: Json) -> Json:
+    return {"name": name, "typedConfig": {"@type": _TYPE + message, **config}}
+
+
+def _address(address: Pipe | HostPort) -> Json:
+    if isinstance(address, Pipe):
+        return {"pipe": {"path": address.path, "mode": address.mode}}
+    return {"socketAddress": {"address": address.address, "portValue": address.port}}
