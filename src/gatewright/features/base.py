@@ -12,7 +12,7 @@ from gatewright.api.httproute import HTTPRouteMatch
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """Where a route entry is rendered for: its match, its listener, and the cluster of the filter's own backend, if it has one."""
+    """Where a route entry is rendered for: its match, its listener, and the cluster of the filter's own backend, if any."""
 
     match: HTTPRouteMatch
     port: int

@@ -1,7 +1,7 @@
 """RequestMirror: a copy of each request, or of a share of them, to another backend, whose answer is thrown away.
 
-A mirror whose backend cannot be resolved is left out and the main request is served all the same (checklist, trap 15). Source: Envoy
-RouteAction.RequestMirrorPolicy.
+A mirror whose backend cannot be resolved is left out and the main request is served all the same (checklist, trap 15). Source:
+Envoy RouteAction.RequestMirrorPolicy.
 """
 
 from envoy.config.core.v3.base_pb2 import RuntimeFractionalPercent

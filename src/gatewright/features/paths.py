@@ -1,8 +1,8 @@
 """Path modifiers, shared by redirects and rewrites.
 
-ReplacePrefixMatch works on whole path segments, so prefix and replacement are taken without their trailing slash; a replacement by
-nothing (or by `/`) must not leave a double slash, which Envoy's prefix rewrite would, hence a regex. Source: checklist section 12.2, the
-table of prefix replacements; Envoy RouteAction.prefix_rewrite and regex_rewrite.
+ReplacePrefixMatch works on whole path segments, so prefix and replacement are taken without their trailing slash; a replacement
+by nothing (or by `/`) must not leave a double slash, which Envoy's prefix rewrite would, hence a regex. Source: checklist
+section 12.2, the table of prefix replacements; Envoy RouteAction.prefix_rewrite and regex_rewrite.
 """
 
 import re

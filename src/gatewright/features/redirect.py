@@ -1,7 +1,7 @@
 """RequestRedirect.
 
-What the filter leaves out is taken from the request. The port is the filter's, else the well-known one of the filter's scheme, else the
-listener's; 80 for http and 443 for https are not printed. Sources: checklist section 12.2; Envoy RedirectAction.
+What the filter leaves out is taken from the request. The port is the filter's, else the well-known one of the filter's scheme,
+else the listener's; 80 for http and 443 for https are not printed. Sources: checklist section 12.2; Envoy RedirectAction.
 """
 
 from typing import Final

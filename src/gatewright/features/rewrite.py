@@ -1,7 +1,7 @@
 """URLRewrite: the host and path that the backend sees.
 
-The client's host is kept in `x-forwarded-host`, as Envoy Gateway does. Sources: Gateway API HTTPURLRewriteFilter; Envoy RouteAction
-host_rewrite_literal, prefix_rewrite, regex_rewrite.
+The client's host is kept in `x-forwarded-host`, as Envoy Gateway does. Sources: Gateway API HTTPURLRewriteFilter; Envoy
+RouteAction host_rewrite_literal, prefix_rewrite, regex_rewrite.
 """
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb

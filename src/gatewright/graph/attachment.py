@@ -118,7 +118,7 @@ def hosts(key: PortKey, port: PortFacts) -> Iterator[tuple[RouteConfigKey, str, 
 
 
 def bind(read: Read, route: Attachable) -> BoundRoute | None:
-    """Attach one route; None when no parent of it is a Gateway of ours. A route of which no rule is usable is attached nowhere."""
+    """Attach one route; None when no parent of it is a Gateway of ours. A route without a usable rule is attached nowhere."""
     parents = tuple(parent for i, ref in enumerate(route.parent_refs) if (parent := _bound(read, route, ref, i)) is not None)
     if route.facts.unusable:
         parents = tuple(BoundParent(parent.reference, parent.gateway, (), (), parent.findings) for parent in parents)

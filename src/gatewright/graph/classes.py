@@ -1,7 +1,7 @@
 """GatewayClasses: which are ours, and whether their parameters hold.
 
-A class is ours if it names our controller. Its `parametersRef` is an EnvoyProxy with a namespace; a class whose parameters cannot be
-used is not accepted (InvalidParameters), and its Gateways are not either.
+A class is ours if it names our controller. Its `parametersRef` is an EnvoyProxy with a namespace; a class whose parameters
+cannot be used is not accepted (InvalidParameters), and its Gateways are not either.
 """
 
 import msgspec
@@ -36,7 +36,7 @@ def accept(read: Read, key: NamespacedName, gateway_class: GatewayClass) -> Clas
         return None
     reference = gateway_class.spec.parameters_ref
     if reference is None:
-        return ClassFacts(key.name, None, False, ())
+        return ClassFacts(key.name, None, merged=False, findings=())
     path = "spec.parametersRef"
     if (reference.group, reference.kind) != (ENVOY_PROXY_GROUP, "EnvoyProxy"):
         return _refused(
@@ -48,8 +48,9 @@ def accept(read: Read, key: NamespacedName, gateway_class: GatewayClass) -> Clas
     proxy = read(ENVOY_PROXIES, parameters)
     if proxy is None:
         return _refused(key, path, f"EnvoyProxy {parameters} not found")
-    return ClassFacts(key.name, parameters, bool(proxy.spec.merge_gateways), ())
+    return ClassFacts(key.name, parameters, proxy.spec.merge_gateways, ())
 
 
 def _refused(key: NamespacedName, path: str, message: str) -> ClassFacts:
-    return ClassFacts(key.name, None, False, (Finding(ACCEPTED, "InvalidParameters", f"Invalid parametersRef: {message}", path),))
+    finding = Finding(ACCEPTED, "InvalidParameters", f"Invalid parametersRef: {message}", path)
+    return ClassFacts(key.name, None, merged=False, findings=(finding,))

@@ -1,7 +1,7 @@
 """What a rule found out about an object, carried in the row that found it.
 
-A finding names the condition it speaks of, the reason (a Gateway API enum value), the field path and the offender. Status rules turn
-findings into conditions; nothing else reads them.
+A finding names the condition it speaks of, the reason (a Gateway API enum value), the field path and the offender. Status rules
+turn findings into conditions; nothing else reads them.
 """
 
 import msgspec

@@ -1,7 +1,7 @@
 """ReferenceGrants: who may refer to what in another namespace.
 
-A reference is permitted if one grant in the target's namespace has a `from` entry and a `to` entry that both match. Source: Gateway
-API ReferenceGrant (Core).
+A reference is permitted if one grant in the target's namespace has a `from` entry and a `to` entry that both match. Source:
+Gateway API ReferenceGrant (Core).
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Hostname algebra of the Gateway API: matching, intersection, specificity.
 
-A hostname is exact (`a.example.com`), a wildcard (`*.example.com`: one or more labels in front of the suffix, never the bare suffix)
-or empty, which stands for all hosts. Source: Gateway API Listener.hostname and HTTPRouteSpec.hostnames.
+A hostname is exact (`a.example.com`), a wildcard (`*.example.com`: one or more labels in front of the suffix, never the bare
+suffix) or empty, which stands for all hosts. Source: Gateway API Listener.hostname and HTTPRouteSpec.hostnames.
 """
 
 ALL = ""
@@ -25,7 +25,7 @@ def intersect(one: str, other: str) -> str | None:
 
 
 def intersections(listener: str, route: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the hosts of a route on a listener, each once, in the route's order; a route without hostnames takes the listener's."""
+    """Return the hosts of a route on a listener, each once, in the route's order; without hostnames it takes the listener's."""
     hosts = (intersect(listener, hostname) for hostname in route or (ALL,))
     return tuple(dict.fromkeys(host for host in hosts if host is not None))
 

@@ -1,8 +1,8 @@
 """Listeners, settled per port of a proxy.
 
-Everything that listeners of one port can do to each other is settled here: protocol and hostname conflicts, overlapping TLS hosts,
-the certificates of HTTPS listeners. A conflict within Gateways has no winner: all of its parties are refused, the others serve.
-Sources: Gateway API Listener, spec sections 7, 8 and 20 of the checklist.
+Everything that listeners of one port can do to each other is settled here: protocol and hostname conflicts, overlapping TLS
+hosts, the certificates of HTTPS listeners. A conflict within Gateways has no winner: all of its parties are refused, the others
+serve. Sources: Gateway API Listener, spec sections 7, 8 and 20 of the checklist.
 """
 
 from collections.abc import Iterator, Mapping
@@ -162,6 +162,7 @@ def _overlaps(spec: ListenerSpec, specs: list[ListenerSpec], path: str) -> tuple
         if other is spec or other.listener.protocol not in {"HTTPS", "TLS"} or mine == theirs:
             continue
         if hostnames.intersect(mine, theirs) is not None:
-            message = f"hostname {mine or '*'} overlaps with {theirs or '*'} of listener {other.listener.name} on port {spec.listener.port}"
+            whose = f"{theirs or '*'} of listener {other.listener.name} of Gateway {other.key.gateway}"
+            message = f"hostname {mine or '*'} overlaps with {whose} on port {spec.listener.port}"
             return (Finding(OVERLAPPING_TLS, "OverlappingHostnames", message, f"{path}.hostname"),)
     return ()

@@ -1,8 +1,8 @@
 """HTTPRoute rules, resolved: what each rule leads to, and what is wrong with it.
 
-A rule forwards to weighted clusters, answers with a redirect, or answers with an error. Backends that cannot be resolved keep their
-share of requests as errors (500); a rule with a filter or match that cannot be honoured answers 500 as a whole rather than leave
-it out. Source: Gateway API HTTPRouteRule; checklist section 12.
+A rule forwards to weighted clusters, answers with a redirect, or answers with an error. Backends that cannot be resolved keep
+their share of requests as errors (500); a rule with a filter or match that cannot be honoured answers 500 as a whole rather
+than leave it out. Source: Gateway API HTTPRouteRule; checklist section 12.
 """
 
 from collections.abc import Iterator

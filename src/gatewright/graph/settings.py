@@ -10,7 +10,8 @@ CONTROLLER_NAME: Final = "gateway.envoyproxy.io/gatewayclass-controller"
 class GraphSettings(msgspec.Struct, frozen=True):
     """What the operator chose: who we are, which extension kinds are on, and where listeners bind.
 
-    `shift_low_ports`: listener ports below 1024 bind at port + 10000, as in a container behind a Service (conventions, section 6).
+    `shift_low_ports`: listener ports below 1024 bind at port + 10000, as in a container behind a
+    Service (conventions, section 6).
     """
 
     controller_name: str = CONTROLLER_NAME

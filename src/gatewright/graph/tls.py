@@ -1,7 +1,8 @@
 """The certificates of an HTTPS listener, resolved from its certificateRefs.
 
 A reference is checked in the order that leaks nothing: is the kind one we know, is it permitted, does it exist, can it serve. A
-listener with at least one good certificate serves with it; the bad ones are reported. Source: Gateway API certificateRefs, GEP-851.
+listener with at least one good certificate serves with it; the bad ones are reported. Source: Gateway API certificateRefs,
+GEP-851.
 """
 
 import msgspec

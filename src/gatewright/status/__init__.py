@@ -1,0 +1,1 @@
+"""Status: rules that end in the status documents of objects."""

@@ -1,7 +1,8 @@
 """Conditions from findings, by a table.
 
-A positive condition is True with its own reason and message until a finding speaks against it, and then False with the finding's. A
-negative one (Conflicted, PartiallyInvalid) stands only while a finding asks for it, as True. Source: checklist, section 4.
+A positive condition is True with its own reason and message until a finding speaks against it, and then False with the
+finding's. A negative one (Conflicted, PartiallyInvalid) stands only while a finding asks for it, as True. Source: checklist,
+section 4.
 """
 
 from collections.abc import Iterable, Mapping

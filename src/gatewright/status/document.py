@@ -5,11 +5,13 @@ condition whose status has not changed.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from gatewright.api.meta import NamespacedName
+
+Json: TypeAlias = Any  # what JSON can hold; the shape is that of the kind's status
 
 
 class StatusDocument(msgspec.Struct, frozen=True):
@@ -22,7 +24,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     body: dict[str, Any]
 
 
-def stamped(body: Any, before: Any, now: str) -> Any:
+def stamped(body: Json, before: Json, now: str) -> Json:
     """Return `body` with lastTransitionTime in every condition: that of `before` where its status is the same, else `now`.
 
     Lists of conditions are matched by type, other lists by the place of their items.
@@ -38,7 +40,7 @@ def stamped(body: Any, before: Any, now: str) -> Any:
     }
 
 
-def _conditions(conditions: list[dict[str, Any]], before: Any, now: str) -> list[dict[str, Any]]:
+def _conditions(conditions: list[dict[str, Any]], before: Json, now: str) -> list[dict[str, Any]]:
     earlier: Mapping[str, dict[str, Any]] = {each["type"]: each for each in before} if isinstance(before, list) else {}
     return [{**each, "lastTransitionTime": _since(each, earlier.get(each["type"]), now)} for each in conditions]
 
@@ -48,5 +50,5 @@ def _since(condition: dict[str, Any], before: dict[str, Any] | None, now: str) -
     return str(before["lastTransitionTime"]) if before is not None and unchanged else now
 
 
-def _item(before: Any, index: int) -> Any:
+def _item(before: Json, index: int) -> Json:
     return before[index] if isinstance(before, list) and index < len(before) else None

@@ -1,7 +1,8 @@
 """The status of a Gateway and its listeners.
 
-Programmed is true only when Envoy has accepted the listener, its routes and its certificates; what Envoy refuses stands here in its
-own words. attachedRoutes counts every route that a listener takes, served or not. Sources: checklist, sections 4, 6, 7 and 11.4.
+Programmed is true only when Envoy has accepted the listener, its routes and its certificates; what Envoy refuses stands here in
+its own words. attachedRoutes counts every route that a listener takes, served or not. Sources: checklist, sections 4, 6, 7 and
+11.4.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """The tables of status by name: what the data plane reports (inputs), and the documents (outputs).
 
-Deliveries and proxy states come from outside like any object does, so a status rule stays pure and there is no cycle: a batch that
-Envoy confirms is followed by one that says so.
+Deliveries and proxy states come from outside like any object does, so a status rule stays pure and there is no cycle: a batch
+that Envoy confirms is followed by one that says so.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""Wire: rules that end in xDS resources."""

@@ -1,7 +1,7 @@
 """The default access log: JSON to the proxy's standard output, with Envoy Gateway's fields (conventions, section 4).
 
-Requests are logged by the connection manager; connections that never reach one (no filter chain) by the listener, told apart by the
-response flag NR.
+Requests are logged by the connection manager; connections that never reach one (no filter chain) by the listener, told apart by
+the response flag NR.
 """
 
 from functools import lru_cache

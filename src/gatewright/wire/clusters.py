@@ -1,7 +1,7 @@
 """Clusters: one a backend, named by what it is.
 
-Service endpoints and IP endpoints come over EDS; FQDN endpoints are resolved by Envoy (cluster type DNS). Constants are those of Envoy
-Gateway (conventions, section 2).
+Service endpoints and IP endpoints come over EDS; FQDN endpoints are resolved by Envoy (cluster type DNS). Constants are those
+of Envoy Gateway (conventions, section 2).
 """
 
 from collections.abc import Mapping

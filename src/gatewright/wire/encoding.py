@@ -4,8 +4,13 @@ A message serialised in pieces and concatenated is the message with the pieces m
 virtual host of 5,000 routes be joined from entries rendered long ago. Source: protobuf encoding, "Last One Wins" and "merging".
 """
 
+from typing import Final
+
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
+
+_LOW_BITS: Final = 0x7F
+_MORE: Final = 0x80
 
 
 def serialised(message: Message) -> bytes:
@@ -24,8 +29,8 @@ def packed(message: Message) -> AnyMessage:
 def varint(value: int) -> bytes:
     """Encode a non-negative integer in base 128."""
     encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
+    while value > _LOW_BITS:
+        encoded.append(value & _LOW_BITS | _MORE)
         value >>= 7
     encoded.append(value)
     return bytes(encoded)

@@ -1,7 +1,8 @@
 """Endpoints: the ClusterLoadAssignment of each EDS cluster, touched by nothing but the endpoints themselves.
 
-Of a Service: the ready addresses of its EndpointSlices, at the port that the slice gives to the Service port's name; terminating ones
-that still serve are drained. Of a Backend: its IP endpoints. Sources: Kubernetes EndpointSlice; conventions, section 1 (Endpoints).
+Of a Service: the ready addresses of its EndpointSlices, at the port that the slice gives to the Service port's name;
+terminating ones that still serve are drained. Of a Backend: its IP endpoints. Sources: Kubernetes EndpointSlice; conventions,
+section 1 (Endpoints).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

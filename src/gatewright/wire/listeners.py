@@ -1,8 +1,8 @@
 """xDS listeners: one a port of a proxy.
 
-Plain HTTP listeners of a port share one default filter chain and one route configuration; every HTTPS listener has a filter chain of its
-own, chosen by SNI, with its own certificates and route configuration. Constants are those of Envoy Gateway (conventions,
-section 2).
+Plain HTTP listeners of a port share one default filter chain and one route configuration; every HTTPS listener has a filter
+chain of its own, chosen by SNI, with its own certificates and route configuration. Constants are those of Envoy Gateway
+(conventions, section 2).
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """HTTPRoute matches as Envoy route matches, and the order in which they are tried.
 
-Precedence is the Gateway API's: exact path, then (ours, as Envoy Gateway's) regular expressions, then prefixes; longer first; then a
-method, more headers, more query parameters; then the oldest route, its name, and the order of rules and matches in it.
+Precedence is the Gateway API's: exact path, then (ours, as Envoy Gateway's) regular expressions, then prefixes; longer first;
+then a method, more headers, more query parameters; then the oldest route, its name, and the order of rules and matches in it.
 """
 
 from typing import Final

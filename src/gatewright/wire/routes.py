@@ -1,8 +1,8 @@
 """HTTP routes as bytes: entries, virtual hosts, route configurations.
 
-A route's entries are rendered once; a virtual host joins the entries of all its routes in the order of the Gateway API's precedence;
-a route configuration joins its virtual hosts. Joining is concatenation, so a change costs one rendering and two joins. Names are
-Envoy Gateway's (conventions, section 1).
+A route's entries are rendered once; a virtual host joins the entries of all its routes in the order of the Gateway API's
+precedence; a route configuration joins its virtual hosts. Joining is concatenation, so a change costs one rendering and two
+joins. Names are Envoy Gateway's (conventions, section 1).
 """
 
 from collections.abc import Iterator, Mapping

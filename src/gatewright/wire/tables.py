@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gatewright.flow import Ref
 from gatewright.graph.tables import PortKey, ProxyCluster, ProxySecret, RouteConfigKey, RouteKey, VirtualHostKey
-from gatewright.wire.resource import CLUSTER, ENDPOINTS as ENDPOINTS_TYPE, LISTENER, ROUTES, SECRET, Resource
+from gatewright.wire.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
+from gatewright.wire.resource import ENDPOINTS as ENDPOINTS_TYPE
 
 if TYPE_CHECKING:
     from gatewright.api.meta import NamespacedName
