@@ -14,10 +14,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Final
 
-from gatewright import log
+from gatewright import __version__, log
 from gatewright.ads.messages import Delivery, Late, Progress
 from gatewright.ads.server import AdsServer
 from gatewright.console.server import serving
@@ -87,7 +86,7 @@ class Control:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
         about = About(
-            version=version("gatewright"),
+            version=__version__,
             pid=os.getpid(),
             paths=tuple(str(path) for path in self._settings.paths),
             state_dir=str(self._settings.state_dir),
