@@ -1,0 +1,1 @@
+"""Where objects come from: files and folders (`files`), told as batches of changes (`changes`)."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 import yaml
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 
 MAX_DEPTH: Final = 100
 """Levels of nesting in one document; the deepest real objects (embedded patches) have about 30."""
@@ -26,14 +26,15 @@ _WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
 }
-_NOT_JSON: Final = frozenset(sign + word for word in (".inf", ".Inf", ".INF") for sign in ("", "+", "-")) | {".nan", ".NaN", ".NAN"}
+_INFINITIES: Final = frozenset(sign + word for word in (".inf", ".Inf", ".INF") for sign in ("", "+", "-"))
+_NOT_JSON: Final = _INFINITIES | {".nan", ".NaN", ".NAN"}
 _INTEGER: Final = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|0[0-7]*|[1-9][0-9]*)")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _STANDARD: Final = "tag:yaml.org,2002:"
 _MERGE: Final = "<<"
 
 
-class InvalidYaml(Exception):
+class InvalidYaml(Exception):  # noqa: N818 - says what the document is, as the value made of it does
     """A document that cannot be read; `line` and `column` count from 1 in the text that was given."""
 
     def __init__(self, message: str, line: int, column: int) -> None:
@@ -75,7 +76,7 @@ def number(text: str) -> int | float | None:
 
 
 def whole(value: float) -> int | float:
-    """The integer that Go's JSON encoder would write for `value`, or `value` itself when it would write a fraction or an exponent."""
+    """The integer that Go's JSON encoder would write for `value`; `value` itself where that writes a fraction or an exponent."""
     return int(value) if value.is_integer() and abs(value) < 1e21 else value  # noqa: PLR2004 - encoding/json's own bound
 
 
@@ -182,7 +183,7 @@ class _Builder:
             return _scalar(event)
         if depth >= MAX_DEPTH:
             raise _at(event, f"nested deeper than {MAX_DEPTH} levels")
-        return self._mapping(event, depth + 1) if type(event) is yaml.MappingStartEvent else self._sequence(depth + 1)
+        return self._mapping(depth + 1) if type(event) is yaml.MappingStartEvent else self._sequence(depth + 1)
 
     def _sequence(self, depth: int) -> list[Any]:
         items = []
@@ -190,7 +191,7 @@ class _Builder:
             items.append(self.node(event, depth))
         return items
 
-    def _mapping(self, start: Any, depth: int) -> dict[str, Any]:  # noqa: ANN401 - as in `node`
+    def _mapping(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         while type(event := self._next()) is not yaml.MappingEndEvent:

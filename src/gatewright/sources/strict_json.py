@@ -4,6 +4,7 @@ The decoder serves `.json` files and what rapidyaml makes of plain YAML.
 """
 
 import json
+from collections import Counter
 from typing import Any, Final
 
 from gatewright.sources.kubernetes_yaml import MAX_DEPTH, whole
@@ -12,8 +13,7 @@ from gatewright.sources.kubernetes_yaml import MAX_DEPTH, whole
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
         raise ValueError(f'key "{twice}" stands twice')
     return found
 
