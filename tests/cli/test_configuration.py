@@ -93,7 +93,7 @@ def test_the_folders_of_the_host_infrastructure(tmp_path: Path) -> None:
     ("path", "value", "complaint"),
     [
         ("provider", {"type": "Kubernetes"}, "provider.type: the Kubernetes provider is not there yet"),
-        ("provider", {"type": "Custom"}, "provider.custom: required with type Custom"),
+        ("provider", {"type": "Custom"}, "provider: custom must be specified for type Custom"),
         ("provider.custom.resource", {"type": "Kubernetes"}, "provider.custom.resource.type: only File is there yet"),
         ("provider.custom.resource.file.paths", [], "provider.custom.resource.file.paths: name at least one"),
         ("provider.custom.infrastructure", {"type": "Remote"}, "provider.custom.infrastructure.type: Remote is not there yet"),
@@ -130,7 +130,15 @@ def test_what_is_not_acted_upon_is_said(tmp_path: Path, path: str, value: object
     assert [field] == [warning.partition(":")[0] for warning in warnings]
 
 
-@pytest.mark.parametrize(("text", "complaint"), [("{", "not YAML"), ("[]", "must be EnvoyGateway"), ("", "must be EnvoyGateway")])
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", r"x\.yaml:2: "),
+        ("[]", "must be an object, not a list"),
+        ("", "must be EnvoyGateway"),
+        ("kind: Gateway", "must be EnvoyGateway"),
+    ],
+)
 def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, complaint: str) -> None:
     """Broken YAML and other documents are one line, too."""
     (tmp_path / "x.yaml").write_text(text)

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from gatewright import settings as defaults
+from gatewright.api.admission import Refused, admit
 from gatewright.api.envoygateway import EnvoyGateway
+from gatewright.api.kinds import CONFIGURATION_KINDS
 from gatewright.cli.program import Failure
 from gatewright.settings import ExtensionAPIs, ListenAddress, LogFormat, LogLevel, Settings
+from gatewright.sources.documents import Document, documents
+from gatewright.sources.plain_yaml import PlainYaml
 
 OFF: Final = ListenAddress("off", 0)
 FILE_PROVIDER: Final = "set provider.type to Custom, with custom.resource.type File and custom.infrastructure.type Host"
@@ -57,7 +59,6 @@ REFUSED: Final = (
     Field(
         "provider.type", lambda file: file.provider.type != "Custom", f"the Kubernetes provider is not there yet: {FILE_PROVIDER}"
     ),
-    Field("provider.custom", lambda file: file.provider.custom is None, "required with type Custom"),
     Field("provider.custom.resource.type", lambda file: _resource_type(file) != "File", "only File is there yet"),
     Field("provider.custom.resource.file.paths", lambda file: not _file_paths(file), "name at least one file or folder"),
     Field(
@@ -89,8 +90,8 @@ def configure(options: Options, environ: Mapping[str, str], uid: int) -> Configu
     """
     if options.config is None:
         return Configured(_settings(options, None, {}, environ, uid))
-    document = _document(options.config)
-    file = _envoy_gateway(document, options.config)
+    read = _document(options.config)
+    file, document = _envoy_gateway(read, options.config), read.value or {}
     if refused := list(_objections(REFUSED, file)):
         raise Failure(f"{options.config}: {'; '.join(refused)}")
     return Configured(_settings(options, file, document, environ, uid), tuple(_objections(IGNORED, file)))
@@ -160,23 +161,26 @@ def _socket_dir(file: EnvoyGateway | None, state: Path, environ: Mapping[str, st
     return folder
 
 
-def _document(path: Path) -> Mapping[str, Any]:
+def _document(path: Path) -> Document:
     try:
-        document = msgspec.yaml.decode(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Failure(f"{path}: not YAML: {error}") from error
-    if not isinstance(document, dict) or document.get("kind") != "EnvoyGateway":
+    found = next(documents(text, PlainYaml()), None)
+    if found is None or (found.value is not None and found.value.get("kind") != "EnvoyGateway"):
         raise Failure(f"{path}: kind: must be EnvoyGateway")
-    return document
+    if found.fault is not None:
+        raise Failure(f"{path}:{found.fault.line}: {found.fault.message}")
+    return found
 
 
-def _envoy_gateway(document: Mapping[str, Any], path: Path) -> EnvoyGateway:
-    try:
-        return msgspec.convert(document, EnvoyGateway)
-    except msgspec.ValidationError as error:
-        raise Failure(f"{path}: {error}") from error
+def _envoy_gateway(document: Document, path: Path) -> EnvoyGateway:
+    verdict = admit(document.value or {}, known=CONFIGURATION_KINDS)
+    if isinstance(verdict, Refused):
+        raise Failure("; ".join(f"{path}:{document.line_of(problem.path)}: {problem}" for problem in verdict.problems))
+    if not isinstance(verdict.object, EnvoyGateway):
+        raise Failure(f"{path}: kind: must be EnvoyGateway")
+    return verdict.object
 
 
 def _objections(fields: Sequence[Field], file: EnvoyGateway) -> Iterator[str]:
