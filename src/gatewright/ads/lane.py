@@ -1,11 +1,12 @@
 """One type of resource on one stream: what is desired, what the proxy was sent, and what it made of it.
 
-A lane keeps for every name the first batch that the proxy has not confirmed, as `due` (to be told), `leaving` (to be removed)
-or flying (told, not answered). From these numbers the session derives its order. A refused version is held back: the lane
-desires the last good one instead, until another version is published or the refusal is lifted. A refusal that names nobody is
-split in halves until it does.
+A lane keeps, for every name, the first batch that the proxy has not confirmed: as `due` (to be told), as `leaving` (to be
+removed), or in a flight (told, not answered). From these numbers the session derives its order. A refused version is held
+back: the lane desires the last good one instead, until another version is published or the refusal is lifted. A refusal that
+names nobody is split in halves until it does.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -41,6 +42,14 @@ class History(msgspec.Struct, frozen=True):
     refused: Mapping[str, Refusal] = {}
 
 
+class Flight(msgspec.Struct):
+    """A response under way: when it was sent, and since which batch its names are open; a name that is given up leaves."""
+
+    sent_at: float
+    upserts: dict[str, int]
+    removals: dict[str, int]
+
+
 class Lane:
     """The state of one type on one stream of `proxy`. Deliveries collect in `deliveries` until they are taken."""
 
@@ -53,13 +62,13 @@ class Lane:
         self.refused = dict(history.refused)
         self.due: dict[str, int] = {}
         self.leaving: dict[str, int] = {}
-        self.flying: dict[str, int] = {}
-        self.flying_removals: dict[str, int] = {}
+        self.flights: dict[str, Flight] = {}
         self.deliveries: list[Delivery] = []
         self._earlier: dict[str, Row] = {}
         self._suspects: deque[tuple[str, ...]] = deque()
+        self._undo: set[str] = set()
         self._reported: dict[str, tuple[str | None, str | None, str]] = {}
-        for name in self.rows:
+        for name in list(self.rows):
             self.touch(name, self.rows[name].batch)
 
     @property
@@ -69,13 +78,26 @@ class Lane:
 
     @property
     def ready(self) -> bool:
-        """Whether a response may be sent now: the type was asked for, and the previous one is answered."""
-        return self.subscription.started and self.subscription.under_way is None
+        """Whether the type was asked for, and everything sent is answered."""
+        return self.subscription.started and not self.flights
 
     @property
     def unconfirmed_upserts(self) -> float:
         """The first batch with something the proxy has not confirmed, removals aside."""
-        return min(min(self.due.values(), default=NEVER), min(self.flying.values(), default=NEVER))
+        flying = itertools.chain.from_iterable(flight.upserts.values() for flight in self.flights.values())
+        return min(itertools.chain(self.due.values(), flying), default=NEVER)
+
+    @property
+    def unconfirmed_removals(self) -> Iterable[int]:
+        """The batches of the removals that were sent."""
+        return itertools.chain.from_iterable(flight.removals.values() for flight in self.flights.values())
+
+    def is_open(self, name: str) -> bool:
+        """Whether something about `name` is still to be sent or answered."""
+        return name in self.due or self._is_flying(name)
+
+    def _is_flying(self, name: str) -> bool:
+        return any(name in flight.upserts or name in flight.removals for flight in self.flights.values())
 
     def publish(self, name: str, resource: Resource | None, batch: int) -> None:
         """Desire `resource` from `batch` on. The version it supersedes is kept only while it is waiting for its turn."""
@@ -93,12 +115,16 @@ class Lane:
         row = self.rows.get(name)
         resource = row.resource if row is not None else None
         held_back = self.holds_back(name)
-        if held_back and (resource := self.good.get(name)) is None:
+        if held_back:
+            resource = self.good.get(name)
+        if resource is None and name in self._undo:
+            self.due[name] = opened
+        elif resource is None and held_back:
             return
-        if self.subscription.lacks(name, resource):
+        elif self.subscription.lacks(name, resource):
             answers = resource is not None or self.subscription.owes(name)
             (self.due if answers else self.leaving)[name] = opened
-        elif name not in self.flying and not held_back:
+        elif not held_back and not self._is_flying(name):
             self._come_to_rest(name, resource)
 
     def _come_to_rest(self, name: str, resource: Resource | None) -> None:
@@ -120,25 +146,30 @@ class Lane:
             return False
         return row.resource.version == refusal.version
 
-    def retry(self) -> None:
-        """Lift the refusals, since what they were about may have changed; each is tried on its own."""
-        for name in [name for name in self.refused if self.holds_back(name)]:
+    def retry(self, about: Iterable[str] | None = None) -> None:
+        """Lift the refusals (those that mention a name of `about`), since their cause may be gone; each is tried on its own."""
+        causes = [""] if about is None else list(about)
+        lifted = [name for name, refusal in self.refused.items() if any(cause in refusal.message for cause in causes)]
+        for name in filter(self.holds_back, lifted):
             del self.refused[name]
             self.touch(name, self.rows[name].batch)
             self._suspects.append((name,))
 
     def plan(self, frontier: float) -> tuple[list[Resource], frozenset[str]]:
-        """What to send next of the batches before `frontier`: resources, and names asked for that do not exist."""
+        """What to send next of the batches before `frontier`: resources, and names of which the absence must be said."""
         while self._suspects:
             group = [name for name in self._suspects.popleft() if name in self.due]
             if chosen := list(filter(None, (self._choose(name, frontier) for name in group))):
                 return chosen, frozenset()
         resources = filter(None, (self._choose(name, frontier) for name in self.due))
-        absent = frozenset(name for name in self.due if name not in self.rows or self.rows[name].resource is None)
-        return list(resources), absent
+        return list(resources), frozenset(filter(self._is_absent, self.due))
+
+    def _is_absent(self, name: str) -> bool:
+        row = self.rows.get(name)
+        return row is None or row.resource is None or (self.holds_back(name) and name not in self.good)
 
     def _choose(self, name: str, frontier: float) -> Resource | None:
-        """The newest version of `name` whose turn has come; an older one only while the newest must wait, so no load starves it."""
+        """The newest version of `name` whose turn has come; an older one only while the newest must wait."""
         row = self.rows.get(name)
         if row is None or row.resource is None:
             return None
@@ -151,19 +182,19 @@ class Lane:
             return None
         return earlier.resource
 
-    def send(self, nonce: str, resources: Iterable[Resource], removals: frozenset[str]) -> Response:
+    def send(self, nonce: str, resources: Iterable[Resource], removals: frozenset[str], now: float) -> Response:
         """The response with these; what was due is now flying."""
         response = self.subscription.send(nonce, tuple(resources), removals)
+        flight = self.flights[nonce] = Flight(now, {}, {})
         for name, resource in response.upserts.items():
-            self.flying[name] = self.due.pop(name)
+            flight.upserts[name] = self.due.pop(name)
             earlier = self._earlier.pop(name, None)
             if earlier is not None and resource is earlier.resource:
                 self.due[name] = earlier.batch + 1
         for name in removals:
-            if name in self.due:
-                self.flying[name] = self.due.pop(name)
-            else:
-                self.flying_removals[name] = self.leaving.pop(name)
+            answers = name in self.due
+            (flight.upserts if answers else flight.removals)[name] = (self.due if answers else self.leaving).pop(name)
+        self._undo -= removals | response.upserts.keys()
         return response
 
     def receive(self, request: Request, published: int) -> Received:
@@ -182,32 +213,46 @@ class Lane:
             self._report(name)
         return received
 
+    def refuse(self, resource: Resource, message: str) -> None:
+        """Hold back `resource`. Envoy may keep a half-made cluster in mind, and then confirms no other: it is told to undo it."""
+        name = resource.name
+        known = self.refused.get(name)
+        self.refused[name] = Refusal(resource.version, message)
+        if self.type_url == CLUSTER and (known is None or known.version != resource.version):
+            if name in self.good:
+                self.subscription.owe(name)
+            elif name not in self.subscription.held:
+                self._undo.add(name)
+
     def _conclude(self, response: Response, error: str | None) -> None:
-        since = self.flying | self.flying_removals
-        self.flying, self.flying_removals = {}, {}
+        flight = self.flights.pop(response.nonce)
         if error is None:
             self._accept(response.upserts)
         else:
-            self._refuse(response.upserts, error)
+            self._sort_out(response.upserts, error)
         for name in response.removals:
             self.good.pop(name, None)
-            self.refused.pop(name, None)
-        for name, opened in since.items():
+            if not self.holds_back(name):
+                self.refused.pop(name, None)
+        for name in itertools.chain(response.upserts, response.removals):
             row = self.rows.get(name)
-            self.touch(name, opened if error is not None or row is None else row.batch)
+            since = flight.upserts.get(name, flight.removals.get(name)) if error is not None or row is None else row.batch
+            self.touch(name, since if since is not None else row.batch if row is not None else 0)
             self._report(name)
 
     def _accept(self, upserts: Mapping[str, Resource]) -> None:
         for name, resource in upserts.items():
             self.good[name] = resource
-            if not self.holds_back(name):
-                self.refused.pop(name, None)
+            refusal = self.refused.get(name)
+            if refusal is not None and (refusal.version == resource.version or not self.holds_back(name)):
+                del self.refused[name]
 
-    def _refuse(self, upserts: Mapping[str, Resource], error: str) -> None:
+    def _sort_out(self, upserts: Mapping[str, Resource], error: str) -> None:
         """Hold back whoever is to blame; if that is not known yet, try the halves one after the other."""
         names = tuple(upserts)
         culprits = blame(self.type_url, error, names) or ({names[0]: error} if len(names) == 1 else {})
-        self.refused.update((name, Refusal(upserts[name].version, message)) for name, message in culprits.items())
+        for name, message in culprits.items():
+            self.refuse(upserts[name], message)
         if not culprits and names:
             half = len(names) // 2
             self._suspects.extendleft((names[half:], names[:half]))

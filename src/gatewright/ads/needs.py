@@ -4,7 +4,7 @@ Only the few resources that need it are decoded: clusters when they are sent, li
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import msgspec
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -18,24 +18,24 @@ _DNS_CLUSTERS = frozenset({"envoy.clusters.dns", "envoy.clusters.strict_dns", "e
 
 
 class Warming(msgspec.Struct, frozen=True):
-    """What a cluster waits for before Envoy uses it: the ClusterLoadAssignment of a name, and things ADS never hears of."""
+    """What a cluster waits for before Envoy uses it: the ClusterLoadAssignment of that name, and `more` that ADS does not see."""
 
-    endpoints: str | None
-    unseen: bool
+    endpoints: str | None = None
+    more: bool = False
 
 
 def warming_of(resource: Resource) -> Warming:
-    """What the cluster needs; DNS names and first health checks are `unseen`. A broken body needs nothing: Envoy says so."""
+    """What the cluster needs; `more` are DNS names and a first health check. A broken body needs nothing: Envoy says so."""
     cluster = Cluster()
     try:
         cluster.ParseFromString(resource.body)
     except DecodeError:
-        return Warming(None, unseen=False)
+        return Warming()
     by_eds = not cluster.HasField("cluster_type") and cluster.type == Cluster.EDS
     by_dns = cluster.cluster_type.name in _DNS_CLUSTERS if cluster.HasField("cluster_type") else _is_dns(cluster.type)
     return Warming(
         endpoints=(cluster.eds_cluster_config.service_name or cluster.name) if by_eds else None,
-        unseen=by_dns or len(cluster.health_checks) > 0,
+        more=by_dns or len(cluster.health_checks) > 0,
     )
 
 
@@ -60,12 +60,20 @@ _PREAMBLES = {
 }
 
 
-def blame(type_url: str, message: str, names: Iterable[str]) -> dict[str, str]:
+_INVALID = re.compile(
+    r'(?:goo\.gle/debug\w*\s+)?(?:cluster_)?name: "([^"]*)"\n.*: (Proto constraint validation failed .*)', re.DOTALL
+)
+
+
+def blame(type_url: str, message: str, names: Collection[str]) -> dict[str, str]:
     """The culprits that Envoy names in a refusal, each with the words about it; none if it does not say.
 
-    CDS and LDS apply what they can and list the rest as "name: reason", joined by ", " or by line ends. The other types refuse a
-    response at the first problem without saying where.
+    CDS and LDS apply what they can and list the rest as "name: reason", joined by ", " or by line ends. A field out of its range
+    refuses the whole response, after a dump of the resource that has it. Otherwise, the other types stop at the first problem without
+    saying where.
     """
+    if (invalid := _INVALID.match(message)) is not None:
+        return {invalid[1]: invalid[2]} if invalid[1] in names else {}
     if type_url not in _PREAMBLES or not message.startswith(preamble := _PREAMBLES[type_url][0]):
         return {}
     separator = _PREAMBLES[type_url][1]

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from gatewright.ads.lane import NEVER, History, Row
 from gatewright.ads.ledger import Ledger
 from gatewright.ads.messages import Delivery, Progress, Request, ResourceChange
-from gatewright.ads.session import Pace, Session, Step
+from gatewright.ads.session import Session, Step
 from gatewright.ads.subscription import Verdict
+from gatewright.ads.warmup import Pace
 
 
 class Link:
@@ -29,14 +30,14 @@ class Link:
         self.session = Session(proxy.name, proxy.world, proxy.published, now, pace=proxy.pace, past=proxy.past)
         early, self._early = self._early, []
         for request in early:
-            self.session.receive(request, now)
+            self.session.receive(request)
 
-    def receive(self, request: Request, now: float) -> Verdict:
+    def receive(self, request: Request) -> Verdict:
         """Take in a request."""
         if self.session is None:
             self._early.append(request)
             return Verdict.NOTHING
-        return self.session.receive(request, now)
+        return self.session.receive(request)
 
     def advance(self, now: float) -> Step:
         """What to send and tell now."""

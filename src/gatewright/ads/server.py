@@ -8,7 +8,7 @@ once something was published for it, so that a control plane which has not read 
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -20,16 +20,15 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 from gatewright.ads.frames import frame_response, parse_request
 from gatewright.ads.messages import Counters, Delivery, Late, Progress, ResourceChange
 from gatewright.ads.proxies import Link, Proxy
-from gatewright.ads.session import Pace
 from gatewright.ads.subscription import Verdict
+from gatewright.ads.warmup import Pace
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _OPTIONS: Final = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0))
 _LONGEST_PATH: Final = 107  # bytes; what Linux takes as the name of a Unix socket
-_LOOK_AGAIN: Final = 0.01  # seconds between two looks into a proxy that warms clusters unseen
+_PACE: Final = Pace()
 
 Writer: TypeAlias = grpc.aio.ServicerContext[DeltaDiscoveryRequest, bytes]
-Look: TypeAlias = Callable[[str], Awaitable[Collection[str]]]
 
 
 def _ignore(_: object) -> None:
@@ -39,10 +38,7 @@ def _ignore(_: object) -> None:
 class AdsServer:
     """Serves every proxy its desired state. Use it from one event loop; batches are numbered upwards from 1.
 
-    `on_delivery` and `on_progress` are called from the loop and must return soon. `look` asks a proxy which of its clusters are
-    still warming (Envoy's `/config_dump?resource=dynamic_warming_clusters`); without it, listeners and routes wait
-    `pace.unseen` seconds for a new cluster whose warming ADS cannot see. `patience` is how long, in seconds, anything waits for
-    a confirmation.
+    `on_delivery`, `on_progress` and `on_late` are called from the loop and must return soon.
     """
 
     def __init__(
@@ -51,15 +47,12 @@ class AdsServer:
         on_progress: Callable[[Progress], None],
         *,
         on_late: Callable[[Late], None] = _ignore,
-        look: Look | None = None,
-        pace: Pace | None = None,
+        pace: Pace = _PACE,
     ) -> None:
         self._on_delivery = on_delivery
         self._on_progress = on_progress
         self._on_late = on_late
-        self._look = look
-        pace = pace or Pace()
-        self._pace = Pace(pace.patience, pace.patience) if look is not None else pace
+        self._pace = pace
         self._proxies: dict[str, Proxy] = {}
         self._progress: dict[str, Progress] = {}
         self._streams: dict[Link, _Stream] = {}
@@ -170,8 +163,6 @@ class AdsServer:
     async def _converse(self, stream: "_Stream", requests: AsyncIterator[DeltaDiscoveryRequest], writer: Writer) -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._read(stream, requests)), group.create_task(self._write(stream, writer))]
-            if self._look is not None:
-                tasks.append(group.create_task(self._watch(stream, self._look)))
             await stream.closed.wait()
             for task in tasks:
                 task.cancel()
@@ -182,7 +173,7 @@ class AdsServer:
         stream.closed.set()
 
     def _receive(self, stream: "_Stream", message: DeltaDiscoveryRequest) -> None:
-        verdict = stream.link.receive(parse_request(message), asyncio.get_running_loop().time())
+        verdict = stream.link.receive(parse_request(message))
         self._verdicts[verdict][message.type_url] += 1
         stream.wake.set()
 
@@ -196,25 +187,9 @@ class AdsServer:
             stream.wake.clear()
             step = stream.link.advance(loop.time())
             self._tell(stream.link.proxy, stream.link.proxy.note(stream.link, step.deliveries), step.late)
-            if stream.link.session is not None and stream.link.session.warming:
-                stream.warms.set()
             for response in step.responses:
                 self._pushes[response.type_url] += 1
                 await writer.write(frame_response(response))
-
-    async def _watch(self, stream: "_Stream", look: Look) -> None:
-        """Look into the proxy as long as clusters warm there that ADS does not hear of."""
-        while True:
-            await stream.warms.wait()
-            session = stream.link.session
-            if session is None or not (asked := session.warming):
-                stream.warms.clear()
-                continue
-            with suppress(OSError):
-                still = frozenset(await look(stream.link.proxy.name))
-                session.warmed((session.warming - asked) | (asked & still))
-                stream.wake.set()
-            await asyncio.sleep(_LOOK_AGAIN)
 
     def _tell(self, proxy: Proxy, deliveries: Sequence[Delivery], late: Sequence[Late]) -> None:
         if deliveries:
@@ -237,5 +212,4 @@ class _Stream:
     def __init__(self, link: Link) -> None:
         self.link = link
         self.wake = asyncio.Event()
-        self.warms = asyncio.Event()
         self.closed = asyncio.Event()

@@ -1,9 +1,8 @@
 """The delta protocol for one type on one stream, without I/O.
 
-A subscription knows what the proxy is interested in, what it holds, and which response it has not answered yet; at most one is
-under way, so an answer is always about a known set of resources. It says what the proxy lacks; when to send that is the
-session's business. The rules are those of https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol (delta variant,
-"How the client specifies what resources to return").
+A subscription knows what the proxy is interested in, what it holds, and which responses it has not answered yet. It says what the
+proxy lacks; when to send that is the session's business. The rules are those of the delta variant in
+https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#how-the-client-specifies-what-resources-to-return.
 """
 
 from collections.abc import Mapping
@@ -35,7 +34,7 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Subscription:
-    """One type's interest on one stream. `implicit_wildcard` types (LDS, CDS) are wanted whole if the first request names nothing."""
+    """One type's interest on one stream. `implicit_wildcard` types are wanted whole if the first request names nothing."""
 
     def __init__(self, type_url: str, *, implicit_wildcard: bool) -> None:
         self.type_url = type_url
@@ -43,7 +42,7 @@ class Subscription:
         self.wildcard = implicit_wildcard
         self.names: set[str] = set()
         self.held: dict[str, str] = {}
-        self.under_way: Response | None = None
+        self.under_way: dict[str, Response] = {}
         self._owed: set[str] = set()
 
     def covers(self, name: str) -> bool:
@@ -56,7 +55,16 @@ class Subscription:
             return False
         if name in self._owed:
             return True
-        return self.held.get(name) != (resource.version if resource is not None else None)
+        return self._expected(name) != (resource.version if resource is not None else None)
+
+    def _expected(self, name: str) -> str | None:
+        """The version that the proxy will hold when it has answered everything."""
+        for response in reversed(self.under_way.values()):
+            if name in response.upserts:
+                return response.upserts[name].version
+            if name in response.removals:
+                return None
+        return self.held.get(name)
 
     def owes(self, name: str) -> bool:
         """Whether `name` was asked for and not yet answered, so that even its absence must be said at once."""
@@ -68,10 +76,10 @@ class Subscription:
             self._owed.add(name)
 
     def send(self, nonce: str, upserts: tuple[Resource, ...], removals: frozenset[str]) -> Response:
-        """The response to send now; its answer must come before the next one is sent."""
+        """The response to send now."""
         response = Response(self.type_url, nonce, {resource.name: resource for resource in upserts}, removals)
         self._owed.difference_update(response.upserts, removals)
-        self.under_way = response
+        self.under_way[nonce] = response
         return response
 
     def receive(self, request: Request) -> Received:
@@ -87,10 +95,9 @@ class Subscription:
         return Received(verdict, response, None if everything else touched)
 
     def _conclude(self, request: Request) -> tuple[Verdict, Response | None]:
-        response = self.under_way
-        if response is None or request.nonce != response.nonce:
+        response = self.under_way.pop(request.nonce, None)
+        if response is None:
             return Verdict.NOTHING, None
-        self.under_way = None
         for name in response.removals:
             self.held.pop(name, None)  # done even in a response that is refused: Envoy removes, or ignores, without conditions
         if request.error is not None:

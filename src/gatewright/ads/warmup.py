@@ -1,0 +1,102 @@
+"""What Envoy says, and does not say, of clusters that warm up.
+
+Envoy confirms clusters only when none is warming any more: until then it withholds every answer about clusters, however many
+responses it has taken in (ClusterManagerImpl::updateClusterCounts). So its answer means that all endpoints, secrets, DNS
+names and first health checks are there, which is what routes wait for. But one cluster that is slow would keep all others
+waiting, and one that Envoy gave up half-made keeps it silent for good. Hence, when an answer does not come soon, clusters are
+judged one by one by their endpoints, which Envoy asks for when it has taken the cluster and acknowledges when the cluster can
+use them; more clusters are sent without waiting; and one that Envoy did not ask endpoints for, though it answered to later
+responses, is taken for refused and removed again, which frees its tongue.
+
+A cluster that is updated, or shares the endpoints of another, warms again without asking for them again: they are sent once
+more.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from gatewright.ads.lane import Flight, Lane
+from gatewright.ads.messages import Response
+from gatewright.ads.needs import Warming, warming_of
+
+SILENT = "Envoy does not confirm this cluster, nor does it ask for its endpoints"
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How long to wait, in seconds: for any answer; for clusters to warm; and until clusters are judged one by one."""
+
+    patience: float = 5.0
+    warming: float = 2.0
+    stall: float = 0.2
+
+
+class Warmup:
+    """The clusters of one stream that were sent and are not confirmed."""
+
+    def __init__(self, clusters: Lane, endpoints: Lane, pace: Pace) -> None:
+        self._clusters = clusters
+        self._endpoints = endpoints
+        self._pace = pace
+        self._needs: dict[str, dict[str, Warming]] = {}
+        self._newest_answer = 0
+
+    def sent(self, response: Response) -> None:
+        """Clusters were sent. Endpoints that Envoy asked for before, it will not ask for again."""
+        needs = {name: warming_of(resource) for name, resource in response.upserts.items()}
+        self._needs[response.nonce] = needs
+        opened = self._clusters.flights[response.nonce].upserts
+        for name, need in needs.items():
+            if need.endpoints in self._endpoints.subscription.names and need.endpoints is not None:
+                self._endpoints.owe(need.endpoints, opened[name])
+
+    def answered(self, response: Response) -> None:
+        """Envoy answered a response of any type, so it has read all that was sent before."""
+        self._newest_answer = max(self._newest_answer, int(response.nonce))
+        if response.type_url == self._clusters.type_url:
+            self._needs.pop(response.nonce, None)
+
+    def is_stalled(self, now: float) -> bool:
+        """Whether Envoy withholds its answer about clusters."""
+        return any(now - flight.sent_at >= self._pace.stall for flight in self._clusters.flights.values())
+
+    def deadlines(self) -> Iterator[float]:
+        """When waiting turns into judging, and judging into going on."""
+        for flight in self._clusters.flights.values():
+            yield flight.sent_at + self._pace.stall
+            yield flight.sent_at + self._pace.warming
+
+    def advance(self, now: float) -> Iterator[tuple[str, ...]]:
+        """Judge what is under way; the names that were waited for long enough."""
+        for nonce, flight in list(self._clusters.flights.items()):
+            if now - flight.sent_at < self._pace.stall:
+                continue
+            self._refuse_silent(nonce)
+            for name in [name for name in flight.upserts if self._is_warm(nonce, name)]:
+                del flight.upserts[name]
+            if now - flight.sent_at >= self._pace.warming and (names := _give_up(flight)):
+                yield names
+
+    def _is_warm(self, nonce: str, name: str) -> bool:
+        need = self._needs[nonce].get(name, Warming())
+        if need.endpoints is None or need.more:
+            return False
+        return need.endpoints in self._endpoints.subscription.names and not self._endpoints.is_open(need.endpoints)
+
+    def _refuse_silent(self, nonce: str) -> None:
+        if self._newest_answer < int(nonce):
+            return
+        upserts = self._clusters.subscription.under_way[nonce].upserts
+        for name, need in self._needs[nonce].items():
+            if need.endpoints is None or need.endpoints in self._endpoints.subscription.names or self._clusters.holds_back(name):
+                continue
+            self._clusters.refuse(upserts[name], SILENT)
+            self._clusters.flights[nonce].upserts.pop(name, None)
+            self._clusters.touch(name, self._clusters.rows[name].batch if name in self._clusters.rows else 0)
+
+
+def _give_up(flight: Flight) -> tuple[str, ...]:
+    names = (*flight.upserts, *flight.removals)
+    flight.upserts.clear()
+    flight.removals.clear()
+    return names
