@@ -14,7 +14,7 @@ from msgspec import inspect
 from msgspec.structs import force_setattr
 
 from gatewright.api.checks import Predicate, Terms, fields_of, holds_for, struct_type
-from gatewright.api.diagnosis import forgiven, problems_of
+from gatewright.api.diagnosis import encodable, forgiven, problems_of
 from gatewright.api.kinds import KINDS, Kind
 from gatewright.api.meta import KubernetesObject, NamespacedName, ObjectMeta
 from gatewright.api.metadata import problems_of_metadata
@@ -49,15 +49,18 @@ def admit(document: dict[str, Any] | bytes, channel: Channel = "experimental", k
     `channel` is that of the CRDs; `known` are the kinds that there are, and anything else is refused.
     """
     try:
-        named = _NAMED_JSON.decode(document) if isinstance(document, bytes) else msgspec.convert(document, _Named)
-    except msgspec.MsgspecError as error:
-        return Refused(tuple(_problems_of_shape(document, str(error))))
+        return _judged(document, channel, known)
     except RecursionError:
         return Refused((Problem("", "is nested too deep"),))
+
+
+def _judged(document: dict[str, Any] | bytes, channel: Channel, known: tuple[Kind, ...]) -> Verdict:
+    try:
+        named = _NAMED_JSON.decode(document) if isinstance(document, bytes) else msgspec.convert(document, _Named)
+    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+        return Refused(tuple(_problems_of_shape(document, str(error))))
     judge = _judge(named.api_version, named.kind, channel, known)
-    if judge is None:
-        return Refused((_unknown_kind(named, channel, known),))
-    return judge.verdict(document)
+    return judge.verdict(document) if judge else Refused((_unknown_kind(named, channel, known),))
 
 
 class _Named(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -85,7 +88,7 @@ class _Judge:
         admitted, error = self._admitted(document)
         if admitted is not None:
             return admitted
-        raw: Any = msgspec.json.decode(document) if isinstance(document, bytes) else document
+        raw: Any = msgspec.json.decode(document) if isinstance(document, bytes) else encodable(document)
         if "status" in raw and self._drops_status:
             raw = {name: value for name, value in raw.items() if name != "status"}
         raw = forgiven(struct_type(self.kind.struct), raw)
@@ -98,7 +101,7 @@ class _Judge:
             decoded = (
                 self._decoder.decode(document) if isinstance(document, bytes) else msgspec.convert(document, self.kind.struct)
             )
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
             return None, str(error)
         if not isinstance(decoded, KubernetesObject):
             return (Admitted(self.kind, NamespacedName("", ""), decoded), "") if self._holds(decoded) else (None, "")
@@ -153,7 +156,7 @@ def _served(kind: Kind, channel: Channel) -> list[str]:
 
 
 def _problems_of_shape(document: dict[str, Any] | bytes, error: str) -> Iterator[Problem]:
-    """Why a document is no object at all, or does not say of which kind."""
+    """Why a document is no object at all, or does not say of which kind; `error` when nothing else is found."""
     if isinstance(document, bytes):
         try:
             document = msgspec.json.decode(document)
@@ -163,10 +166,13 @@ def _problems_of_shape(document: dict[str, Any] | bytes, error: str) -> Iterator
     if not isinstance(document, dict):
         yield Problem("", f"{shown(document)} is not an object")
         return
+    named = [name for name in ("apiVersion", "kind") if isinstance(document.get(name), str)]
+    if len(named) == len(_Named.__struct_fields__):
+        yield Problem("", error)
     for name in ("apiVersion", "kind"):
         if name not in document:
             yield Problem(name, "is required")
-        elif not isinstance(document[name], str):
+        elif name not in named:
             yield Problem(name, f"{shown(document[name])} is not a string")
 
 

@@ -22,6 +22,15 @@ from gatewright.api.rules import Rule
 Problems: TypeAlias = Iterator[Problem]
 
 
+def encodable(value: object) -> object:
+    """The value with U+FFFD for halves of surrogate pairs, which escapes of JSON can leave in a text and nothing can encode."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {encodable(name): encodable(item) for name, item in value.items()}
+    return [encodable(item) for item in value] if isinstance(value, list) else value
+
+
 def forgiven(kind: inspect.Type, value: object) -> object:
     """The value as an API server takes it: nulls of fields and maps left out (not those of lists), whole floats made integers."""
     bare, _, _ = unwrapped(present(kind)[0])
@@ -60,6 +69,7 @@ def _of_struct(kind: inspect.StructType, value: object, path: str, terms: Terms)
         for problem in _of_field(field, value, path, terms):
             bad.add(field.attribute)
             yield problem
+        yield from _duplicates(field, value.get(field.name), below(path, field.name))  # rules can still be asked of these
     if not bad and not unknown:
         yield from _of_rules(kind.cls, msgspec.convert(value, kind.cls), path, terms)
     else:
@@ -69,7 +79,6 @@ def _of_struct(kind: inspect.StructType, value: object, path: str, terms: Terms)
 def _of_field(field: Field, value: dict[str, object], path: str, terms: Terms) -> Problems:
     if field.name in value:
         yield from problems_of(field.type, value[field.name], below(path, field.name), terms)
-        yield from _duplicates(field, value[field.name], below(path, field.name))
     elif field.required:
         yield Problem(below(path, field.name), "is required")
 

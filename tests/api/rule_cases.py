@@ -1,0 +1,461 @@
+"""For each admission rule a change to a good document that breaks it: where the problem is, and what is said."""
+
+from typing import Any, NamedTuple
+
+from tests.api.samples import ABSENT
+
+
+class Case(NamedTuple):
+    """`changes` to the sample of `kind` break the rule that says `message` about the field at `path`."""
+
+    kind: str
+    changes: dict[str, Any]
+    path: str
+    message: str
+
+
+NAME_253 = ".".join(["a" * 63] * 4)
+GATEWAY_CASES = (
+    Case(
+        "Gateway", {"spec.listeners[0].tls": {"options": {"a": "b"}}}, "spec.listeners", "tls must not be specified for protocols"
+    ),
+    Case(
+        "Gateway",
+        {"spec.listeners[1].tls.mode": "Passthrough"},
+        "spec.listeners",
+        "tls mode must be Terminate for protocol HTTPS",
+    ),
+    Case("Gateway", {"spec.listeners[2].tls": ABSENT}, "spec.listeners", "tls mode must be set for protocol TLS"),
+    Case("Gateway", {"spec.listeners[3].hostname": "a.b"}, "spec.listeners", "hostname must not be specified for protocols"),
+    Case("Gateway", {"spec.listeners[1].name": "web"}, "spec.listeners", "Listener name must be unique within the Gateway"),
+    Case(
+        "ListenerSet",
+        {"spec.listeners[1].hostname": ABSENT},
+        "spec.listeners",
+        "Combination of port, protocol and hostname must be unique for each listener",
+    ),
+    Case(
+        "Gateway",
+        {"spec.listeners[1].tls.certificateRefs": []},
+        "spec.listeners[1].tls",
+        "certificateRefs or options must be specified when mode is Terminate",
+    ),
+    Case("Gateway", {"spec.addresses[0].value": "10.0.0.256"}, "spec.addresses[0]", "value must be an IPv4 or IPv6 address"),
+    Case("Gateway", {"spec.addresses[0].value": "fe80::1%eth0"}, "spec.addresses[0]", "value must be an IPv4 or IPv6 address"),
+    Case(
+        "Gateway", {"spec.addresses[1].value": "A_b"}, "spec.addresses[1]", "Hostname value must be empty or contain only valid"
+    ),
+    Case("Gateway", {"spec.addresses[2]": {"value": "10.0.0.1"}}, "spec.addresses", "IPAddress values must be unique"),
+    Case(
+        "Gateway",
+        {"spec.addresses[2]": {"type": "Hostname", "value": "a.example.com"}},
+        "spec.addresses",
+        "Hostname values must be unique",
+    ),
+    Case("Gateway", {"spec.infrastructure.labels": {"-a": "b"}}, "spec.infrastructure.labels", "Label keys must be in the form"),
+    Case(
+        "Gateway",
+        {"spec.infrastructure.labels": {f"{NAME_253}/a": "b"}},
+        "spec.infrastructure.labels",
+        "If specified, the label key's prefix must be a DNS subdomain",
+    ),
+    Case(
+        "Gateway",
+        {"spec.infrastructure.annotations": {"a/": "b"}},
+        "spec.infrastructure.annotations",
+        "Annotation keys must be in the form",
+    ),
+    Case(
+        "Gateway",
+        {"spec.infrastructure.annotations": {f"{NAME_253}/a": "b"}},
+        "spec.infrastructure.annotations",
+        "If specified, the annotation key's prefix must be a DNS subdomain",
+    ),
+    Case(
+        "Gateway",
+        {"spec.tls.frontend.perPort[1]": {"port": 443, "tls": {}}},
+        "spec.tls.frontend.perPort",
+        "Port for TLS configuration must be unique within the Gateway",
+    ),
+)
+
+PARENT_CASES = (
+    Case(
+        "HTTPRoute",
+        {"spec.parentRefs[1]": {"name": "sample"}},
+        "spec.parentRefs",
+        "sectionName or port must be specified when parentRefs includes 2 or more references to the same parent",
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.parentRefs[1]": {"name": "sample", "sectionName": "web", "port": 80}},
+        "spec.parentRefs",
+        "sectionName or port must be unique when parentRefs includes 2 or more references to the same parent",
+    ),
+)
+
+_PATH = "spec.rules[0].matches[0].path"
+_LITERAL = "when type one of ['Exact', 'PathPrefix']"
+_MATCHES = [{"path": {"value": f"/{index}"}} for index in range(64)]
+_ROUTE_RULE = {"matches": _MATCHES, "backendRefs": [{"name": "a", "port": 80}]}
+_REDIRECT = {"type": "RequestRedirect", "requestRedirect": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/a"}}}
+_REWRITE = {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/a"}}}
+HTTP_ROUTE_CASES = (
+    Case("HTTPRoute", {f"{_PATH}.value": "a"}, _PATH, f"value must be an absolute path and start with '/' {_LITERAL}"),
+    *(
+        Case("HTTPRoute", {f"{_PATH}.value": f"/a{part}b"}, _PATH, f"must not contain '{part}' {_LITERAL}")
+        for part in ("//", "/./", "/../", "%2f", "%2F", "#")
+    ),
+    *(Case("HTTPRoute", {f"{_PATH}.value": f"/a{end}"}, _PATH, f"must not end with '{end}' {_LITERAL}") for end in ("/..", "/.")),
+    Case("HTTPRoute", {f"{_PATH}.value": "/a b"}, _PATH, "must only contain valid characters"),
+    Case("HTTPRoute", {"spec.rules[1].name": "first"}, "spec.rules", "Rule name must be unique within the route"),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[0]": _ROUTE_RULE, "spec.rules[2]": _ROUTE_RULE},
+        "spec.rules",
+        "While 16 rules and 64 matches per rule are allowed",
+    ),
+    Case(
+        "HTTPRoute", {"spec.rules[0].backendRefs[0].port": ABSENT}, "spec.rules[0].backendRefs[0]", "Must have port for Service"
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[1].backendRefs": [{"name": "a", "port": 80}]},
+        "spec.rules[1]",
+        "RequestRedirect filter must not be used together with backendRefs",
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[1].matches": []},
+        "spec.rules[1]",
+        "When using RequestRedirect filter with path.replacePrefixMatch",
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[0].filters": [_REWRITE]},
+        "spec.rules[0]",
+        "When using URLRewrite filter with path.replacePrefixMatch",
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[0].backendRefs[0].filters": [_REDIRECT]},
+        "spec.rules[0]",
+        "Within backendRefs, when using RequestRedirect filter with path.replacePrefixMatch",
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[0].backendRefs[0].filters": [_REWRITE]},
+        "spec.rules[0]",
+        "Within backendRefs, when using URLRewrite filter with path.replacePrefixMatch",
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[1].filters[1]": _REWRITE},
+        "spec.rules[1].filters",
+        "May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both",
+    ),
+    *(
+        Case(
+            "HTTPRoute",
+            {"spec.rules[2].filters": [value, value]},
+            "spec.rules[2].filters",
+            f"{value['type']} filter cannot be repeated",
+        )
+        for value in (
+            {"type": "CORS", "cors": {}},
+            {"type": "RequestHeaderModifier", "requestHeaderModifier": {}},
+            {"type": "ResponseHeaderModifier", "responseHeaderModifier": {}},
+            _REDIRECT,
+            _REWRITE,
+        )
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[0].timeouts.backendRequest": "10001ms"},
+        "spec.rules[0].timeouts",
+        "backendRequest timeout cannot be longer than request timeout",
+    ),
+)
+
+_FILTER = "spec.rules[0].filters[0]"
+_MEMBERS: dict[str, dict[str, Any]] = {
+    "requestHeaderModifier": {},
+    "responseHeaderModifier": {},
+    "requestMirror": {"backendRef": {"name": "a", "port": 80}},
+    "requestRedirect": {},
+    "urlRewrite": {},
+    "cors": {},
+    "extensionRef": {"group": "a", "kind": "B", "name": "c"},
+    "externalAuth": {"protocol": "GRPC", "grpc": {}, "backendRef": {"name": "a", "port": 80}},
+}
+_TYPES = {"cors": "CORS", "urlRewrite": "URLRewrite"} | {
+    name: f"{name[0].upper()}{name[1:]}" for name in _MEMBERS if name not in {"cors", "urlRewrite"}
+}
+_OTHER = {"type": "ExtensionRef", "extensionRef": _MEMBERS["extensionRef"]}
+_PATH_MODIFIER = f"{_FILTER}.requestRedirect.path"
+
+
+def _redirected(path: dict[str, str]) -> dict[str, Any]:
+    return {_FILTER: {"type": "RequestRedirect", "requestRedirect": {"path": path}}}
+
+
+def _authorized(auth: dict[str, Any]) -> dict[str, Any]:
+    filled = {"backendRef": {"name": "a", "port": 80}, **auth}
+    return {_FILTER: {"type": "ExternalAuth", "externalAuth": filled}}
+
+
+FILTER_CASES = (
+    *(
+        Case(
+            "HTTPRoute",
+            {_FILTER: {**(_OTHER if name != "extensionRef" else {"type": "CORS", "cors": {}}), name: value}},
+            _FILTER,
+            f"filter.{name} must be nil if the filter.type is not {_TYPES[name]}",
+        )
+        for name, value in _MEMBERS.items()
+    ),
+    *(
+        Case("HTTPRoute", {_FILTER: {"type": type_name}}, _FILTER, f"filter.{name} must be specified for {type_name} filter.type")
+        for name, type_name in _TYPES.items()
+    ),
+    Case(
+        "HTTPRoute",
+        {f"{_FILTER}.requestHeaderModifier.set[0].value": "café"},
+        f"{_FILTER}.requestHeaderModifier.set[0].value",
+        '"café": should match',
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[0].filters[1].requestMirror.fraction.numerator": 4},
+        "spec.rules[0].filters[1].requestMirror.fraction",
+        "numerator must be less than or equal to denominator",
+    ),
+    Case(
+        "HTTPRoute",
+        {"spec.rules[0].filters[1].requestMirror.percent": 4},
+        "spec.rules[0].filters[1].requestMirror",
+        "Only one of percent or fraction may be specified in HTTPRequestMirrorFilter",
+    ),
+    Case(
+        "HTTPRoute",
+        _redirected({"type": "ReplaceFullPath"}),
+        _PATH_MODIFIER,
+        "replaceFullPath must be specified when type is set",
+    ),
+    Case(
+        "HTTPRoute",
+        _redirected({"type": "ReplacePrefixMatch", "replaceFullPath": "/"}),
+        _PATH_MODIFIER,
+        "type must be 'ReplaceFullPath' when replaceFullPath is set",
+    ),
+    Case(
+        "HTTPRoute",
+        _redirected({"type": "ReplacePrefixMatch"}),
+        _PATH_MODIFIER,
+        "replacePrefixMatch must be specified when type is set to 'ReplacePrefixMatch'",
+    ),
+    Case(
+        "HTTPRoute",
+        _redirected({"type": "ReplaceFullPath", "replacePrefixMatch": "/"}),
+        _PATH_MODIFIER,
+        "type must be 'ReplacePrefixMatch' when replacePrefixMatch is set",
+    ),
+    *(
+        Case(
+            "HTTPRoute",
+            {f"spec.rules[0].filters[2].cors.{name}": [good, "*"]},
+            f"spec.rules[0].filters[2].cors.{name}",
+            f"{name[0].upper()}{name[1:]} cannot contain '*' alongside other",
+        )
+        for name, good in (("allowOrigins", "https://a.b"), ("allowMethods", "GET"), ("allowHeaders", "a"))
+    ),
+    Case(
+        "HTTPRoute", _authorized({"protocol": "GRPC"}), f"{_FILTER}.externalAuth", "grpc must be specified when protocol is set"
+    ),
+    Case(
+        "HTTPRoute", _authorized({"protocol": "HTTP"}), f"{_FILTER}.externalAuth", "http must be specified when protocol is set"
+    ),
+    Case(
+        "HTTPRoute",
+        _authorized({"protocol": "HTTP", "http": {}, "grpc": {}}),
+        f"{_FILTER}.externalAuth",
+        "protocol must be 'GRPC' when grpc is set",
+    ),
+    Case(
+        "HTTPRoute",
+        _authorized({"protocol": "GRPC", "http": {}, "grpc": {}}),
+        f"{_FILTER}.externalAuth",
+        "protocol must be 'HTTP' when http is set",
+    ),
+)
+
+_SESSION = "spec.rules[0].sessionPersistence"
+SESSION_CASES = (
+    Case(
+        "HTTPRoute", {f"{_SESSION}.cookie.lifetimeType": "Permanent"}, _SESSION, "AbsoluteTimeout must be specified when cookie"
+    ),
+    Case(
+        "HTTPRoute",
+        {_SESSION: {"type": "Header", "header": {"name": "a"}, "cookie": {}}},
+        _SESSION,
+        "cookie must be nil if type is",
+    ),
+    Case("HTTPRoute", {_SESSION: {}}, _SESSION, "cookie must be specified for Cookie type"),
+    Case("HTTPRoute", {f"{_SESSION}.header": {"name": "a"}}, _SESSION, "header must be nil if type is not Header"),
+    Case("HTTPRoute", {_SESSION: {"type": "Header"}}, _SESSION, "header must be specified for Header type"),
+)
+
+_METHOD = "spec.rules[0].matches[0].method"
+OTHER_ROUTE_CASES = (
+    Case("GRPCRoute", {_METHOD: {}}, _METHOD, "One or both of 'service' or 'method' must be specified"),
+    Case("GRPCRoute", {f"{_METHOD}.service": "a/b"}, _METHOD, "service must only contain valid characters"),
+    Case("GRPCRoute", {f"{_METHOD}.method": "a.b"}, _METHOD, "method must only contain valid characters"),
+    Case("TLSRoute", {"spec.hostnames": []}, "spec.hostnames", "at least one hostname is required"),
+    Case("TLSRoute", {"spec.hostnames[1]": "10.0.0.1"}, "spec.hostnames", "Hostnames cannot contain an IP"),
+    Case(
+        "TCPRoute", {"spec.rules[1]": {"backendRefs": [{"name": "a", "port": 80}]}}, "spec.rules", "should have at most 1 items"
+    ),
+)
+
+_TARGET = {"group": "", "kind": "Service", "name": "b"}
+_SANS = "spec.validation.subjectAltNames"
+_ALT_NAME = "SubjectAltName element must"
+_ENDPOINT = "spec.endpoints[0]"
+BACKEND_CASES = (
+    Case("BackendTLSPolicy", {"spec.targetRefs[2]": _TARGET}, "spec.targetRefs", "sectionName must be specified when targetRefs"),
+    Case(
+        "BackendTLSPolicy",
+        {"spec.targetRefs[2]": {**_TARGET, "sectionName": "https"}},
+        "spec.targetRefs",
+        "sectionName must be unique when targetRefs includes 2 or more references to the same target",
+    ),
+    Case(
+        "BackendTLSPolicy",
+        {"spec.validation.caCertificateRefs": [_TARGET]},
+        "spec.validation",
+        "must not contain both CACertificateRefs and WellKnownCACertificates",
+    ),
+    Case(
+        "BackendTLSPolicy",
+        {"spec.validation.wellKnownCACertificates": ABSENT},
+        "spec.validation",
+        "must specify either CACertificateRefs or WellKnownCACertificates",
+    ),
+    Case(
+        "BackendTLSPolicy", {f"{_SANS}[1]": {"type": "Hostname"}}, f"{_SANS}[1]", f"{_ALT_NAME} contain Hostname, if Type is set"
+    ),
+    Case(
+        "BackendTLSPolicy",
+        {f"{_SANS}[0].hostname": "a.b"},
+        f"{_SANS}[0]",
+        f"{_ALT_NAME} not contain Hostname, if Type is not set",
+    ),
+    Case("BackendTLSPolicy", {f"{_SANS}[0]": {"type": "URI"}}, f"{_SANS}[0]", f"{_ALT_NAME} contain URI, if Type is set to URI"),
+    Case(
+        "BackendTLSPolicy", {f"{_SANS}[1].uri": "a://b"}, f"{_SANS}[1]", f"{_ALT_NAME} not contain URI, if Type is not set to URI"
+    ),
+    Case("Backend", {f"{_ENDPOINT}.ip": ABSENT}, _ENDPOINT, "one of fqdn, ip or unix must be specified"),
+    Case("Backend", {f"{_ENDPOINT}.unix": {"path": "/a"}}, _ENDPOINT, "only one of fqdn, ip or unix can be specified"),
+    Case(
+        "Backend",
+        {"spec.endpoints[1].unix.path": "/" * 109},
+        "spec.endpoints[1].unix.path",
+        "unix domain socket path must not exceed 108 characters",
+    ),
+    Case(
+        "Backend",
+        {"spec.endpoints[2]": {"fqdn": {"hostname": "a.b", "port": 80}}},
+        "spec.endpoints",
+        "fqdn addresses cannot be mixed with other address types",
+    ),
+    Case("Backend", {"spec.type": "DynamicResolver"}, "spec", "DynamicResolver type cannot have endpoints specified"),
+    Case("Backend", {"spec.type": "DynamicResolver"}, "spec", "DynamicResolver type cannot use autoSNIFromEndpointHostname"),
+    Case(
+        "Backend", {f"{_ENDPOINT}.hostname": ABSENT}, "spec", "when autoSNIFromEndpointHostname is enabled, IP and Unix endpoints"
+    ),
+    Case("Backend", {"spec.endpoints": ABSENT}, "spec", "when autoSNIFromEndpointHostname is enabled, IP and Unix endpoints"),
+    Case(
+        "Backend", {"spec.tls.minVersion": "1.3", "spec.tls.ciphers": ["a"]}, "spec.tls", "setting ciphers has no effect if the"
+    ),
+    Case("Backend", {"spec.tls.maxVersion": "1.1"}, "spec.tls", "minVersion must be smaller or equal to maxVersion"),
+    Case(
+        "Backend",
+        {"spec.tls.minVersion": ABSENT, "spec.tls.maxVersion": "1.1"},
+        "spec.tls",
+        "minVersion must be smaller or equal",
+    ),
+    Case("Backend", {"spec.tls.wellKnownCACertificates": "System"}, "spec.tls", "must not contain both CACertificateRefs and"),
+    Case("Backend", {"spec.tls.insecureSkipVerify": True}, "spec.tls", "must not contain either CACertificateRefs or WellKnown"),
+    Case("Backend", {"spec.tls.sni": "a.b"}, "spec.tls", "sni and autoSNIFromEndpointHostname are mutually exclusive"),
+)
+
+_HOSTNAME = "spec.urlRewrite.hostname"
+_BODY = "spec.directResponse.body"
+EXTENSION_CASES = (
+    Case("HTTPRouteFilter", {"spec.matches[0]": {}}, "spec.matches[0]", "should have at least 1 properties"),
+    Case("HTTPRouteFilter", {f"{_HOSTNAME}.type": "Backend"}, _HOSTNAME, "header must be nil if the type is not Header"),
+    Case("HTTPRouteFilter", {f"{_HOSTNAME}.header": ABSENT}, _HOSTNAME, "header must be specified for Header type"),
+    Case(
+        "HTTPRouteFilter",
+        {f"{_HOSTNAME}.pathRegex": {"pattern": "a", "substitution": "b"}},
+        _HOSTNAME,
+        "pathRegex must be nil if the type is not PathRegex",
+    ),
+    Case("HTTPRouteFilter", {_HOSTNAME: {"type": "PathRegex"}}, _HOSTNAME, "pathRegex must be specified for PathRegex type"),
+    Case(
+        "HTTPRouteFilter",
+        {"spec.urlRewrite.path.replaceRegexMatch": ABSENT},
+        "spec.urlRewrite.path",
+        "If HTTPPathModifier type is ReplaceRegexMatch, replaceRegexMatch field needs to be set.",
+    ),
+    Case("HTTPRouteFilter", {f"{_BODY}.inline": ABSENT}, _BODY, "inline must be set for type Inline"),
+    Case("HTTPRouteFilter", {f"{_BODY}.type": "ValueRef"}, _BODY, "valueRef must be set for type ValueRef"),
+    Case(
+        "HTTPRouteFilter",
+        {f"{_BODY}.valueRef": {"group": "", "kind": "Secret", "name": "a"}},
+        _BODY,
+        "only ConfigMap is supported for ValueRef",
+    ),
+    Case(
+        "HTTPRouteFilter",
+        {"spec.directResponse.header.remove": ["a"]},
+        "spec.directResponse.header",
+        "header.remove is not supported for DirectResponse",
+    ),
+    Case("EnvoyProxy", {"spec.lua": {}}, "spec", "only one of luaValidation or lua may be set"),
+    Case("EnvoyProxy", {"spec.mergeBackends": {}}, "spec", "mergeGateways and mergeBackends cannot both be enabled"),
+    Case(
+        "EnvoyGateway",
+        {"provider.custom.resource.file": ABSENT},
+        "provider.custom.resource",
+        "file must be specified for type File",
+    ),
+    Case("EnvoyGateway", {"provider.custom": ABSENT}, "provider", "custom must be specified for type Custom"),
+    Case("EnvoyGateway", {"extensionManagers": [{}]}, "", "only one of extensionManager and extensionManagers can be specified"),
+)
+
+STANDARD_CASES = (
+    Case(
+        "GRPCRoute",
+        {"spec.parentRefs[1]": {"name": "sample", "sectionName": "web"}},
+        "spec.parentRefs",
+        "sectionName must be specified when parentRefs includes 2 or more references to the same parent",
+    ),
+    Case(
+        "GRPCRoute",
+        {"spec.parentRefs[1]": {"name": "sample", "port": 80}},
+        "spec.parentRefs",
+        "sectionName must be unique when parentRefs includes 2 or more references to the same parent",
+    ),
+)
+
+CASES = (
+    *GATEWAY_CASES,
+    *PARENT_CASES,
+    *HTTP_ROUTE_CASES,
+    *FILTER_CASES,
+    *SESSION_CASES,
+    *OTHER_ROUTE_CASES,
+    *BACKEND_CASES,
+    *EXTENSION_CASES,
+)
