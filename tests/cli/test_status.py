@@ -162,8 +162,7 @@ def test_what_is_wrong_comes_first(home: Path) -> None:
     code, out, _ = status(home)
     assert 1 == code
     assert out.startswith(
-        "/routes/cart.yaml:14 (document 2): HTTPRoute default/cart: refused\n"
-        "  spec.rules[0].matches[0].path.value: must start with '/'\n"
+        "/routes/cart.yaml:14: HTTPRoute default/cart: spec.rules[0].matches[0].path.value: must start with '/'\n"
         "HTTPRoute default/lost, Gateway default/web/http\n"
         "  Accepted=False NoMatchingParent: spec.parentRefs[0]: no listener is called htp\n"
         "\n"
@@ -177,10 +176,7 @@ def test_a_route_whose_document_was_refused_is_found(home: Path) -> None:
     """Why does my route not work? Because line 14 is wrong, though the server does not know the route."""
     code, out, err = status(home, "hr/cart")
     assert (1, "") == (code, err)
-    assert out == (
-        "/routes/cart.yaml:14 (document 2): HTTPRoute default/cart: refused\n"
-        "  spec.rules[0].matches[0].path.value: must start with '/'\n"
-    )
+    assert out == ("/routes/cart.yaml:14: HTTPRoute default/cart: spec.rules[0].matches[0].path.value: must start with '/'\n")
 
 
 @pytest.mark.usefixtures("ill")
@@ -266,3 +262,12 @@ def test_watch_tells_each_change(home: Path, well: Running) -> None:
 def _told(line: str) -> tuple[str, str]:
     event: dict[str, Any] = json.loads(line)
     return event["type"], event["object"]["metadata"]["name"]
+
+
+def test_an_unreadable_file_may_hold_what_is_missing(home: Path) -> None:
+    """It is shown for an object that is not there, and does not spoil one that is."""
+    unreadable = ProblemView("/routes/torn.yaml", "did not find expected node content", 1, 3)
+    with Running(World([route("shop", ACCEPTED, RESOLVED)], [unreadable]), home / "gatewright" / "one"):
+        assert 0 == status(home, "hr/shop")[0]
+        code, out, _ = status(home, "hr/cart")
+        assert (1, "/routes/torn.yaml:3: document 1: did not find expected node content\n") == (code, out)

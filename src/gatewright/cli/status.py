@@ -46,10 +46,12 @@ class Selected(NamedTuple):
         """The same, as the console's query."""
         return {"kind": self.kind, "namespace": self.namespace, "name": self.name}
 
-    def has(self, problem: Mapping[str, Any]) -> bool:
-        """Whether a problem is about what is selected. One of a file that nobody could read may be about anything."""
-        if not problem.get("kind"):
-            return True
+    def of(self, problems: Sequence[Mapping[str, Any]], *, found: bool) -> list[Mapping[str, Any]]:
+        """The problems that are about what is selected; what nobody could read may hold what was not `found`."""
+        readable = [problem for problem in problems if problem.get("kind") and self._has(problem)]
+        return readable + [problem for problem in problems if not problem.get("kind") and not (self.kind and found)]
+
+    def _has(self, problem: Mapping[str, Any]) -> bool:
         mine = (problem.get(field, "") for field in self._fields)
         return all(wanted in ("", actual) for wanted, actual in zip(self, mine, strict=True))
 
@@ -80,7 +82,7 @@ def status(ctx: click.Context, target: str, namespace: str, output: str, watch: 
             follow(server, selected, output)
         return
     views = connection.get(server, "/api/status", **selected.query())
-    problems = [problem for problem in connection.get(server, "/api/problems") if selected.has(problem)]
+    problems = selected.of(connection.get(server, "/api/problems"), found=bool(views))
     if selected.name and not views and not problems:
         raise Missing(f"the server has no {selected.kind} {selected.name}, and no document of that name was refused")
     if output in ("yaml", "json"):

@@ -71,8 +71,7 @@ def event_lines(event: Json, *, wide: bool) -> Iterator[str]:
 
 
 def _complaints(report: Report) -> Iterator[str]:
-    for problem in report.problems:
-        yield from _problem(problem)
+    yield from map(_problem, report.problems)
     for proxy in report.ailing:
         state = proxy["phase"] if proxy["connected"] else f"{proxy['phase']}, not connected"
         yield click.style(f"Envoy {proxy['proxy']}: {state}", fg=COLOURS["wrong"])
@@ -92,13 +91,15 @@ def _complaint(scope: Scope) -> Iterator[str]:
         yield f"  {condition['type']}={condition['status']} {condition.get('reason', '')}: {condition.get('message', '')}"
 
 
-def _problem(problem: Json) -> Iterator[str]:
+def _problem(problem: Json) -> str:
+    """One line that editors can jump to, as `gatewright validate` writes it."""
     place = problem["file"] + (f":{problem['line']}" if problem.get("line") else "")
-    about = _object(problem["kind"], problem) if problem.get("kind") else "not readable"
-    nth = f" (document {problem['document']})" if problem.get("document") else ""
-    yield click.style(f"{place}{nth}: {about}: refused", fg=COLOURS["wrong"])
-    path = f"{problem['path']}: " if problem.get("path") else ""
-    yield f"  {path}{problem['message']}"
+    nth = f"document {problem['document']}" if problem.get("document") else ""
+    about = _object(problem["kind"], problem) if problem.get("name") else nth
+    path = [problem["path"]] if problem.get("path") else []
+    return (
+        f"{click.style(': '.join(filter(None, (place, about))), fg=COLOURS['wrong'])}: {': '.join([*path, problem['message']])}"
+    )
 
 
 def _row(scope: Scope, *, wide: bool) -> list[str]:

