@@ -134,10 +134,12 @@ def _of_document(
 
 
 def _also_in(verdict: Admitted, document: Document, file: Path, first: dict[tuple[str, NamespacedName], str]) -> str | None:
-    """Where the object was met before."""
-    here = f"{file}:{document.line}"
-    before = first.setdefault((verdict.kind.name, verdict.key), here)
-    return before if before != here else None
+    """Where the object was met before; if nowhere, here it is now."""
+    identity = verdict.kind.name, verdict.key
+    if identity in first:
+        return first[identity]
+    first[identity] = f"{file}:{document.line}"
+    return None
 
 
 def _identity(value: dict[str, Any]) -> tuple[str, str, str]:
