@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gatewright import __version__, log
+from gatewright.api.admission import admit
 from gatewright.ads.messages import Delivery, Late, Progress
 from gatewright.ads.server import AdsServer
 from gatewright.console.server import serving
@@ -120,7 +121,7 @@ class Control:
     # Inputs: each puts what it has into the world and wakes the loop.
 
     async def _read(self) -> None:
-        source = FileSource(self._settings.paths)
+        source = FileSource(self._settings.paths, admit)
         async for batch in source.batches():
             self._take(batch)
 
