@@ -92,7 +92,8 @@ class Console:
         return json_response(self._source.ready())
 
     async def metrics(self, _request: web.Request) -> web.StreamResponse:
-        """All metrics in Prometheus' text format."""
+        """All metrics in Prometheus' text format; readiness is asked for now, not remembered."""
+        self._metrics.ready(ready=self._source.ready().ready)
         return web.Response(body=self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
