@@ -13,13 +13,13 @@ import msgspec
 from msgspec import inspect
 from msgspec.structs import force_setattr
 
-from gatewright.api.checks import Predicate, Terms, fields_of, holds_for, struct_type
+from gatewright.api.checks import Terms, fields_of, holds_for, struct_type
 from gatewright.api.diagnosis import encodable, forgiven, problems_of
 from gatewright.api.kinds import KINDS, Kind
 from gatewright.api.meta import KubernetesObject, NamespacedName, ObjectMeta
 from gatewright.api.metadata import problems_of_metadata
 from gatewright.api.problems import Problem, listed, shown
-from gatewright.api.rules import Channel
+from gatewright.api.rules import Channel, Predicate
 
 DEFAULT_NAMESPACE: Final = "default"
 

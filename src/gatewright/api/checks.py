@@ -5,18 +5,18 @@ only fields below which there is a rule are visited. The walk that explains a re
 `rules_of`, so the two cannot disagree about one.
 """
 
-from collections.abc import Callable
 from functools import cache
+from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import inspect
 
-from gatewright.api.rules import Channel, Rule
+from gatewright.api.rules import Channel, Predicate, Rule
 from gatewright.api.scalars import LIST_MAP_KEYS, LIST_TYPE
 
-Predicate: TypeAlias = Callable[[Any], bool]
+TWO: Final = 2
 
 
 class Terms(NamedTuple):
@@ -105,14 +105,23 @@ def rules_of(struct: type[msgspec.Struct], terms: Terms) -> tuple[Rule, ...]:
 @cache
 def holds_for(struct: type[msgspec.Struct], terms: Terms) -> Predicate | None:
     """The predicate that every rule of `struct` and of what it holds keeps; None when there is no rule at all."""
-    own = [_asked(rule) for rule in rules_of(struct, terms)]
+    rules = rules_of(struct, terms)
+    asked = [rule.holds for rule in rules if not rule.field]
+    asked += [
+        _asked_of(attribute, list(group)) for attribute, group in groupby((r for r in rules if r.field), attrgetter("field"))
+    ]
+    plainly_sound = getattr(struct, "plainly_sound", None)
+    own = [_unless(plainly_sound, asked)] if plainly_sound is not None else asked
     own += [_no_duplicates(each) for each in fields_of(struct) if each.is_set or each.map_keys]
     if terms.channel == "standard":
         own += [_absent(each.attribute) for each in fields_of(struct) if each.experimental]
     children = [child for each in fields_of(struct) if (child := _child(each, terms)) is not None]
-    predicates = (*own, *children)
-    if not predicates:
-        return None
+    return _all((*own, *children))
+
+
+def _all(predicates: tuple[Predicate, ...]) -> Predicate | None:
+    if len(predicates) < TWO:
+        return predicates[0] if predicates else None
 
     def holds(value: object) -> bool:
         for predicate in predicates:  # noqa: SIM110 - all() with a generator costs three times as much
@@ -123,17 +132,23 @@ def holds_for(struct: type[msgspec.Struct], terms: Terms) -> Predicate | None:
     return holds
 
 
-def _asked(rule: Rule) -> Predicate:
-    """A rule as a predicate of the struct, also when it is about a field."""
-    if not rule.field:
-        return rule.holds
-    get, holds = attrgetter(rule.field), rule.holds
+def _unless(plainly_sound: Predicate, asked: list[Predicate]) -> Predicate:
+    """The rules, for a struct of which a shortcut does not tell that they hold."""
+    return lambda struct: plainly_sound(struct) or all(predicate(struct) for predicate in asked)
 
-    def asked(struct: object) -> bool:
+
+def _asked_of(attribute: str, rules: list[Rule]) -> Predicate:
+    """Rules about one field as a predicate of the struct."""
+    get, asked = attrgetter(attribute), tuple((rule.holds, rule.shortest) for rule in rules)
+    shortest = min(rule.shortest for rule in rules)
+
+    def hold(struct: object) -> bool:
         value = get(struct)
-        return value is None or holds(value)
+        if value is None or (shortest and len(value) < shortest):
+            return True
+        return all(holds(value) for holds, least in asked if not least or len(value) >= least)
 
-    return asked
+    return hold
 
 
 def _absent(attribute: str) -> Predicate:
@@ -148,9 +163,6 @@ def _no_duplicates(field: Field) -> Predicate:
         return len(items) < TWO or len(set(map(identity, items))) == len(items)
 
     return distinct
-
-
-TWO: Final = 2
 
 
 def _itself(item: object) -> object:

@@ -108,8 +108,8 @@ def _of_field_rules(cls: type[msgspec.Struct], value: dict[str, object], bad: se
             yield from _of_rule(rule, subject, cls, path)
 
 
-def _of_rule(rule: Rule, subject: object, cls: type[msgspec.Struct], path: str) -> Problems:
-    if subject is None or rule.holds(subject):
+def _of_rule(rule: Rule, subject: Any, cls: type[msgspec.Struct], path: str) -> Problems:  # noqa: ANN401 - what the rule is about
+    if subject is None or (rule.shortest and len(subject) < rule.shortest) or rule.holds(subject):
         return
     offender = f"{shown(subject)}: " if isinstance(subject, str | int) else ""
     name = next((each.name for each in fields_of(cls) if each.attribute == rule.field), "")

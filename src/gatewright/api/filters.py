@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from gatewright.api.meta import Model
 from gatewright.api.references import BackendObjectReference, LocalObjectReference
-from gatewright.api.rules import Rule, Rules, matches, union_rules
+from gatewright.api.rules import Predicate, Rule, Rules, matches, only_member, union_rules
 from gatewright.api.scalars import (
     EXPERIMENTAL,
     INT32_MAX,
@@ -152,7 +152,7 @@ CORSMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS
 
 
 def _lone_wildcard(field: str, message: str) -> Rule:
-    return Rule(message, "!('*' in self && self.size() > 1)", lambda values: len(values) == 1 or "*" not in values, field=field)
+    return Rule(message, "!('*' in self && self.size() > 1)", lambda values: "*" not in values, field=field, shortest=2)
 
 
 class HTTPCORSFilter(Model):
@@ -249,6 +249,7 @@ class GRPCFilter(Model):
     extension_ref: LocalObjectReference | None = None
 
     checks: ClassVar[Rules] = union_rules("filter.", _COMMON_MEMBERS)
+    plainly_sound: ClassVar[Predicate] = only_member(_COMMON_MEMBERS)
 
 
 class HTTPFilter(Model):
@@ -274,3 +275,4 @@ class HTTPFilter(Model):
     extension_ref: LocalObjectReference | None = None
 
     checks: ClassVar[Rules] = union_rules("filter.", _HTTP_MEMBERS)
+    plainly_sound: ClassVar[Predicate] = only_member(_HTTP_MEMBERS)

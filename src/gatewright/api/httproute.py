@@ -11,7 +11,7 @@ from gatewright.api.filters import PRINTABLE_VALUE, HTTPFilter, HTTPPathModifier
 from gatewright.api.meta import KubernetesObject, Model
 from gatewright.api.references import BackendRef
 from gatewright.api.routes import CommonRouteSpec, SessionPersistence
-from gatewright.api.rules import UNIQUE_RULE_NAMES, Rule, Rules, at_most_one, few_matches, matches
+from gatewright.api.rules import UNIQUE_RULE_NAMES, Predicate, Rule, Rules, at_most_one, few_matches, matches
 from gatewright.api.scalars import (
     EXPERIMENTAL,
     PATH_CHARACTERS,
@@ -26,6 +26,7 @@ from gatewright.api.scalars import (
 )
 
 _LITERAL_PATH: Final = "(self.type in ['Exact','PathPrefix'])"
+_is_plain: Final = re.compile(r"(?:/[A-Za-z0-9_~-]+)*/?\Z").match  # no dots, escapes or empty segments
 _is_path: Final = re.compile(python_pattern(PATH_CHARACTERS)).match
 
 
@@ -68,6 +69,7 @@ class HTTPPathMatch(Model):
             _is_path,
         ),
     )
+    plainly_sound: ClassVar[Predicate] = lambda self: self.value != "" and _is_plain(self.value) is not None
 
 
 class HTTPHeaderMatch(Model):
@@ -103,6 +105,7 @@ _FILTER_RULES: Final[Rules] = (
         "!(self.exists(f, f.type == 'RequestRedirect') && self.exists(f, f.type == 'URLRewrite'))",
         lambda filters: not {"RequestRedirect", "URLRewrite"} <= {each.type for each in filters},
         field="filters",
+        shortest=2,
     ),
     *(at_most_one(name) for name in ("CORS", "RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite")),
 )

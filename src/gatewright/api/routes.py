@@ -53,30 +53,34 @@ _PARENT_RULES: Final[Rules] = (
     Rule(
         "sectionName or port must be specified when parentRefs includes 2 or more references to the same parent",
         f"self.all(p1, self.all(p2, {_SAME} ? ({_SECTION_ALIKE} && {_PORT_ALIKE}) : true))",
-        lambda parents: len(parents) == 1 or _alike(parents, with_port=True),
+        lambda parents: _alike(parents, with_port=True),
         field="parent_refs",
         channel="experimental",
+        shortest=2,
     ),
     Rule(
         "sectionName or port must be unique when parentRefs includes 2 or more references to the same parent",
         f"self.all(p1, self.exists_one(p2, {_SAME} && {_SECTION_EQUAL} && {_PORT_EQUAL}))",
-        lambda parents: len(parents) == 1 or _distinct(parents, with_port=True),
+        lambda parents: _distinct(parents, with_port=True),
         field="parent_refs",
         channel="experimental",
+        shortest=2,
     ),
     Rule(
         "sectionName must be specified when parentRefs includes 2 or more references to the same parent",
         f"self.all(p1, self.all(p2, {_SAME} ? ({_SECTION_ALIKE}) : true))",
-        lambda parents: len(parents) == 1 or _alike(parents, with_port=False),
+        lambda parents: _alike(parents, with_port=False),
         field="parent_refs",
         channel="standard",
+        shortest=2,
     ),
     Rule(
         "sectionName must be unique when parentRefs includes 2 or more references to the same parent",
         f"self.all(p1, self.exists_one(p2, {_SAME} && {_SECTION_EQUAL}))",
-        lambda parents: len(parents) == 1 or _distinct(parents, with_port=False),
+        lambda parents: _distinct(parents, with_port=False),
         field="parent_refs",
         channel="standard",
+        shortest=2,
     ),
 )
 

@@ -1,13 +1,15 @@
 """Admission rules over several fields: what the CRDs say in CEL, as Python predicates with the CEL beside them.
 
 A struct lists its rules, in the CRD's order, under `checks`; structs that inherit from it keep them. `api.admission` applies them
-wherever the struct stands, so no kind lists them again. An absent field is None, an empty tuple or its default; predicates are
+wherever the struct stands, so no kind lists them again. A struct with many rules may have a `plainly_sound` besides: a cheap test
+that is true only of values that keep them all. An absent field is None, an empty tuple or its default; predicates are
 about typed values, never about raw documents, and never raise.
 """
 
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Channel: TypeAlias = Literal["experimental", "standard"]
@@ -27,9 +29,11 @@ class Rule(NamedTuple):
     field: str = ""
     channel: Channel | None = None
     versions: tuple[str, ...] = ()
+    shortest: int = 0  # a list of fewer items keeps the rule by its nature, and is not asked
 
 
 Rules: TypeAlias = tuple[Rule, ...]
+Predicate: TypeAlias = Callable[[Any], bool]
 
 
 def is_unique(keys: Iterable[Hashable]) -> bool:
@@ -73,22 +77,36 @@ def union_rules(prefix: str, members: dict[str, tuple[str, str]]) -> Rules:
     return tuple(rules)
 
 
+def only_member(members: dict[str, tuple[str, str]]) -> Predicate:
+    """Whether the member that `type` names is set, and alone: what the rules of a union come to."""
+    attribute_of = {value: attribute for value, (_, attribute) in members.items()}
+    all_of = attrgetter(*attribute_of.values())
+    others = len(attribute_of) - 1
+
+    def is_alone(self: Any) -> bool:  # noqa: ANN401 - any union
+        return getattr(self, attribute_of[self.type]) is not None and all_of(self).count(None) == others
+
+    return is_alone
+
+
 def at_most_one(type_name: str) -> Rule:
     """The rule of a list of filters that the filter `type_name` is not repeated; put it on the list's field."""
     return Rule(
         f"{type_name} filter cannot be repeated",
         f"self.filter(f, f.type == '{type_name}').size() <= 1",
-        lambda filters: len(filters) < 2 or sum(each.type == type_name for each in filters) < 2,  # noqa: PLR2004
+        lambda filters: sum(each.type == type_name for each in filters) <= 1,
         field="filters",
+        shortest=2,
     )
 
 
 UNIQUE_RULE_NAMES = Rule(
     "Rule name must be unique within the route",
     "self.all(l1, !has(l1.name) || self.exists_one(l2, has(l2.name) && l1.name == l2.name))",
-    lambda rules: len(rules) < 2 or is_unique(rule.name for rule in rules if rule.name is not None),  # noqa: PLR2004
+    lambda rules: is_unique(rule.name for rule in rules if rule.name is not None),
     field="rules",
     channel="experimental",
+    shortest=2,
 )
 """No two rules of a route have the same name."""
 
@@ -105,4 +123,5 @@ def few_matches(counted: str) -> Rule:
         f"{' + '.join(terms)} <= {MATCHES_LIMIT}",
         lambda rules: sum(len(rule.matches) for rule in rules) <= MATCHES_LIMIT,
         field="rules",
+        shortest=3,
     )
