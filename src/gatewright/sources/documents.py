@@ -99,7 +99,8 @@ def _pieces(text: bytes) -> Iterator[Piece]:
         yield Piece(text[start:at], line)
         line += text.count(b"\n", start, at)
         # A document that begins on its separator's line keeps the separator, and with it its columns.
-        start = at + 3 if _REST_OF_LINE.match(text, at + 3) is not None else at
+        rest = _REST_OF_LINE.match(text, at + 3)
+        start = at if rest is None else rest.end()
     yield Piece(text[start:], line)
 
 

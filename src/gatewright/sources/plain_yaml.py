@@ -30,7 +30,7 @@ _FLOW_DEPTH: Final = 4
 # Words that YAML takes for something else than themselves in one of its versions, and those that are no strings as keys.
 _SPECIAL: Final = (
     r"(?:true|false|null) *:|"
-    r"(?:^|[^A-Za-z0-9_./-])(?:[yYnN~]|[yY](?:es|ES)|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|True|TRUE|False|FALSE|[nN]ull|NULL)"
+    r"(?:^|[^A-Za-z0-9_./-])(?:[yYnN~]|[yY](?:es|ES)|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|True|TRUE|False|FALSE|Null|NULL)"
     r"(?:$|[^A-Za-z0-9_./-])"
 )
 
