@@ -1,27 +1,23 @@
 """Objects in, statuses and resources out, in one go: the door for `translate` and for tests.
 
-The world is settled twice: once for the objects, once as if every proxy had accepted what it was sent, since offline nobody refuses
-anything.
+The world is settled twice: once for the objects, once as if every proxy had accepted what it was sent, since offline nobody
+refuses anything.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import msgspec
 
 from gatewright.api.admission import Admitted
-from gatewright.flow import Ref, World
+from gatewright.flow import World
 from gatewright.graph import tables as g
 from gatewright.graph.proxies import ProxyFacts
 from gatewright.graph.settings import GraphSettings
-from gatewright.outbox import DELIVERED
 from gatewright.status import tables as s
 from gatewright.status.document import StatusDocument
 from gatewright.wire import tables as w
 from gatewright.wire.resource import Resource
-from gatewright.world import build
-
-BY_KIND: Mapping[str, Ref[Any, Any]] = {ref.name: ref for ref in g.INPUTS}
+from gatewright.world import BY_KIND, DELIVERED, build
 
 
 class Translation(msgspec.Struct, frozen=True):

@@ -4,7 +4,8 @@ Inputs are objects by kind, the settings, the time, and what the data plane repo
 resources that proxies are sent, and the status documents; status is last, so there is no cycle.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from gatewright.flow import Ref, World
 from gatewright.graph import attachment, certificates, classes, gateways, grants, listeners, proxies, routes
@@ -19,6 +20,18 @@ from gatewright.wire import clusters, endpoints, secrets
 from gatewright.wire import listeners as wire_listeners
 from gatewright.wire import routes as wire_routes
 from gatewright.wire import tables as w
+from gatewright.wire.resource import Resource
+
+DELIVERED: Final[Mapping[s.What, Ref[Any, Resource]]] = {
+    "cluster": w.CLUSTERS,
+    "endpoints": w.ENDPOINTS,
+    "secret": w.TLS_SECRETS,
+    "listener": w.LISTENERS,
+    "routes": w.ROUTE_CONFIGS,
+}
+
+
+BY_KIND: Final[Mapping[str, Ref[Any, Any]]] = {ref.name: ref for ref in g.INPUTS}  # input tables by the kind of their objects
 
 
 def build(settings: GraphSettings) -> World:

@@ -9,6 +9,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+ReaderKey = TypeVar("ReaderKey", bound=Hashable)
+ReaderKey_contra = TypeVar("ReaderKey_contra", bound=Hashable, contravariant=True)
 
 
 class Ref(Generic[K, V]):
@@ -30,10 +32,10 @@ class Read(Protocol):
         """Return the row of `key`, or None where there is none."""
 
 
-class Reader(Protocol):
+class Reader(Protocol[ReaderKey_contra]):
     """What is told when a row that it has read changes."""
 
-    def dirty(self, key: Any) -> None:
+    def dirty(self, key: ReaderKey_contra) -> None:
         """Run the rule of `key` again in this settle."""
 
 
@@ -45,8 +47,8 @@ class Table(Generic[K, V]):
         self.position = position
         self.rows: dict[K, V] = {}
         self.changed: set[K] = set()
-        self.followers: list[Reader] = []
-        self._readers: dict[K, set[tuple[Reader, Any]]] = {}
+        self.followers: list[Reader[K]] = []
+        self._readers: dict[K, set[tuple[Reader[Any], Any]]] = {}
 
     def put(self, key: K, row: V) -> bool:
         """Set the row of `key`; says whether that is a change."""
@@ -64,11 +66,11 @@ class Table(Generic[K, V]):
         self._touch(key)
         return True
 
-    def watch(self, key: K, reader: Reader, reader_key: Any) -> None:
+    def watch(self, key: K, reader: Reader[ReaderKey], reader_key: ReaderKey) -> None:
         """Remember that the row `reader_key` of `reader` was made with a look at `key`."""
         self._readers.setdefault(key, set()).add((reader, reader_key))
 
-    def unwatch(self, key: K, reader: Reader, reader_key: Any) -> None:
+    def unwatch(self, key: K, reader: Reader[ReaderKey], reader_key: ReaderKey) -> None:
         """Forget what `watch` remembered."""
         readers = self._readers.get(key)
         if readers is not None:

@@ -1,4 +1,4 @@
-"""The composition root: settings → tables → loop.
+"""The loop of the control plane: settings → tables → proxies and statuses.
 
 Changes from the sources, from the proxies and from the clock are inputs of one world. The loop waits for any, takes all that is
 there, settles, and hands what changed to the ADS server, the fleet and the status writers; then it waits again. There is no
@@ -17,11 +17,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gatewright import __version__, log
-from gatewright.api.admission import admit
 from gatewright.ads.messages import Delivery, Late, Progress
 from gatewright.ads.server import AdsServer
+from gatewright.api.admission import admit
 from gatewright.console.server import serving
 from gatewright.console.source import About
+from gatewright.control.outbox import Outbox
+from gatewright.control.overview import Overview
+from gatewright.control.proxyspecs import proxy_spec
+from gatewright.control.publication import Publication, Writer
 from gatewright.fleet.envoy_binary import find
 from gatewright.fleet.host import HostFleet
 from gatewright.fleet.spec import Phase, ProxyState
@@ -29,16 +33,11 @@ from gatewright.flow import Changes
 from gatewright.graph import tables as g
 from gatewright.graph.settings import GraphSettings
 from gatewright.metrics import Metrics
-from gatewright.outbox import Outbox
-from gatewright.overview import Overview
-from gatewright.proxyspecs import proxy_spec
-from gatewright.publication import Publication, Writer
 from gatewright.settings import Settings
 from gatewright.sources.changes import Batch
 from gatewright.sources.files import FileSource
 from gatewright.status import tables as s
-from gatewright.translation import BY_KIND
-from gatewright.world import build
+from gatewright.world import BY_KIND, build
 from gatewright.writers.statusfiles import StatusFiles
 
 CLOCK_SECONDS: Final = 30  # how late an expired certificate may be noticed

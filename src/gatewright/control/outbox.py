@@ -1,25 +1,17 @@
 """What leaves the settled tables for the proxies, and what comes back from them.
 
-Tables key resources by what they are of; proxies know them by name. The outbox keeps the two in step: a row that is gone, or goes by
-another name now, takes its old name away, unless another row has taken that name. Deliveries find their row again by name.
+Tables key resources by what they are of; proxies know them by name. The outbox keeps the two in step: a row that is gone, or goes
+by another name now, takes its old name away, unless another row has taken that name. Deliveries find their row again by name.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from gatewright.ads.messages import Delivery, ResourceChange
-from gatewright.flow import Changes, Ref, World
-from gatewright.status.tables import DELIVERIES, Delivered, DeliveryKey, What
-from gatewright.wire import tables as w
+from gatewright.flow import Changes, World
+from gatewright.status.tables import DELIVERIES, Delivered, DeliveryKey
 from gatewright.wire.resource import Resource
-
-DELIVERED: Final[Mapping[What, Ref[Any, Resource]]] = {
-    "cluster": w.CLUSTERS,
-    "endpoints": w.ENDPOINTS,
-    "secret": w.TLS_SECRETS,
-    "listener": w.LISTENERS,
-    "routes": w.ROUTE_CONFIGS,
-}
+from gatewright.world import DELIVERED
 
 
 class _Name(NamedTuple):

@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from gatewright.ads.messages import Progress
 from gatewright.console.feed import StatusFeed
 from gatewright.console.source import ProblemView, ProxyView, Readiness, StatusEvent, StatusKey, StatusMetadata, StatusView
+from gatewright.control.publication import Publishable
 from gatewright.fleet.spec import Phase, ProxyState
 from gatewright.flow import World
 from gatewright.graph.tables import PROXIES
-from gatewright.publication import Publishable
 from gatewright.sources.changes import SourceProblem
 from gatewright.status.document import StatusDocument
 
@@ -102,7 +102,7 @@ class Overview:
     def ready(self) -> Readiness:
         """Whether every desired proxy runs, is connected, and holds all that was settled."""
         if not self._loaded:
-            return Readiness(False, ("the initial read is not done",))
+            return Readiness(ready=False, reasons=("the initial read is not done",))
         reasons = [
             f"proxy {view.proxy}: {view.message or view.phase}"
             if view.phase != Phase.RUNNING
