@@ -7,6 +7,7 @@ https://www.envoyproxy.io/docs/envoy/latest/operations/admin
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -101,6 +102,8 @@ class AdminClient:
             return status, await reader.read()
         finally:
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:

@@ -64,7 +64,9 @@ class HostFleet:
         for task in self._tasks.values():
             task.cancel()
         try:
-            await self._group.__aexit__(kind, error, traceback)
+            # A supervisor's fault cancels the block, which the group must see; the block's own errors pass as they are.
+            ours = (kind, error, traceback) if kind is asyncio.CancelledError else (None, None, None)
+            await self._group.__aexit__(*ours)
         finally:
             for envoy in (envoy for envoys in self._found.values() for envoy in envoys):
                 envoy.forget()

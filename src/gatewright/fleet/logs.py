@@ -80,4 +80,6 @@ def tail(path: Path, offset: int) -> str:
     except FileNotFoundError:
         return ""
     grave = [line for line in told if line.level in _LEVELS_OF_FAILURE] or told
-    return "\n".join(line.message for line in grave[-TAIL_LINES:])
+    refused = next((number for number, line in enumerate(grave) if line.message.startswith("PARSE ERROR")), None)
+    last = grave[-TAIL_LINES:] if refused is None else grave[refused : refused + 2]  # the usage of all options follows
+    return "\n".join(line.message.strip() for line in last)

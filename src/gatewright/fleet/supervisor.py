@@ -26,7 +26,7 @@ from gatewright.fleet.bootstrap import bootstrap
 from gatewright.fleet.drain import drain
 from gatewright.fleet.envoy_binary import MissingEnvoy
 from gatewright.fleet.explain import explain_end, explain_start
-from gatewright.fleet.process import Ended, EnvoyProcess, start
+from gatewright.fleet.process import NOT_EXECUTED, Ended, EnvoyProcess, check_executable, start
 from gatewright.fleet.restarts import Restarts
 from gatewright.fleet.spec import Phase, ProxySpec, ProxyState
 
@@ -34,6 +34,7 @@ QUIT_SECONDS: Final = 5.0
 FOLLOW_SECONDS: Final = 0.25
 _FASTEST_PROBE: Final = 0.01
 _SLOWEST_PROBE: Final = 0.25
+_PROBE_SECONDS: Final = 0.5  # during a hot restart the socket may still be that of the old epoch, which never answers
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -54,6 +55,7 @@ class Supervisor:
         self._surroundings = surroundings
         self._files = surroundings.state.proxy(name)
         self._admin = AdminClient(self._files.admin_socket)
+        self._prober = AdminClient(self._files.admin_socket, _PROBE_SECONDS)
         self._current = found[-1] if found else None
         self._former = dict.fromkeys(found[:-1], time.monotonic())  # replaced, finishing their requests; since when
         self._wanted: ProxySpec | None = None
@@ -74,9 +76,10 @@ class Supervisor:
         return self._retired and self._wanted is None
 
     def want(self, spec: ProxySpec) -> None:
-        """The proxy is to be like this."""
-        self._wanted, self._deadline = spec, math.inf
-        self._changed.set()
+        """The proxy is to be like this; what failed before is tried at once when it differs."""
+        if spec != self._wanted:
+            self._wanted, self._deadline, self._restarts = spec, math.inf, Restarts()
+            self._changed.set()
 
     def leave(self, drain_seconds: float | None = None) -> None:
         """The proxy is to finish its requests in this time, and go. Without a time it takes its own, and its files go too."""
@@ -103,6 +106,9 @@ class Supervisor:
                 continue
             if self._current is not None and self._current.ended is not None:
                 self._fall(self._current, self._current.ended)
+                if self._restarts.delay:
+                    await self._watch()
+                continue
             if self._current is None:
                 self._start(wanted)
             elif self._must_be_replaced(self._current, wanted):
@@ -170,7 +176,7 @@ class Supervisor:
         pause = _FASTEST_PROBE
         while True:
             with suppress(AdminError):
-                info = await self._admin.server_info()
+                info = await self._prober.server_info()
                 same = info.command_line_options.restart_epoch == specs.epoch_of(process.arguments)
                 if same and info.state in ("LIVE", "DRAINING"):
                     return info.state
@@ -180,6 +186,11 @@ class Supervisor:
     def _fall(self, process: EnvoyProcess, ended: Ended) -> None:
         """The Envoy is gone although it is wanted."""
         message = explain_end(ended, logs.tail(self._files.log, process.log_offset))
+        if ended.status in NOT_EXECUTED:
+            try:
+                check_executable(process.arguments[0])
+            except OSError as error:
+                message = explain_start(error, process.arguments[0])
         self._restarts = self._restarts.fell(time.monotonic() - process.started)
         self._current = None
         at_once = self._live and self._restarts.delay == 0
