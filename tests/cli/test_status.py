@@ -271,3 +271,14 @@ def test_an_unreadable_file_may_hold_what_is_missing(home: Path) -> None:
         assert 0 == status(home, "hr/shop")[0]
         code, out, _ = status(home, "hr/cart")
         assert (1, "/routes/torn.yaml:3: document 1: did not find expected node content\n") == (code, out)
+
+
+def test_an_object_that_concerns_no_one_here(home: Path) -> None:
+    """A route of another controller's Gateway is a note in the whole picture; asked for by name it is not well, either."""
+    stray = StatusView("HTTPRoute", GROUP, StatusMetadata("stray", "default", 1), {})
+    with Running(World([route("shop", ACCEPTED, RESOLVED), stray]), home / "gatewright" / "one"):
+        note = "HTTPRoute default/stray\n  has no status: it refers to nothing that this server is responsible for\n"
+        code, out, _ = status(home)
+        assert (0, True) == (code, note in out)
+        code, out, _ = status(home, "hr/stray")
+        assert (1, True) == (code, out.startswith(note))

@@ -28,7 +28,9 @@ class Scope(NamedTuple):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of the conditions' verdicts."""
+        """The worst of the conditions' verdicts; an object that has none concerns no one here, which is worth a note."""
+        if not self.conditions:
+            return "note"
         verdicts = {judge(condition) for condition in self.conditions}
         return "wrong" if "wrong" in verdicts else "note" if "note" in verdicts else "well"
 

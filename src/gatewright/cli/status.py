@@ -93,7 +93,8 @@ def status(ctx: click.Context, target: str, namespace: str, output: str, watch: 
         report = status_text.Report(views, problems, proxies)
         click.echo("\n".join(status_text.render(report, wide=output == "wide", summary=not selected.kind)))
         well = report.well
-    ctx.exit(0 if well else PROBLEM_FOUND)
+    unheard = bool(selected.name) and not any(map(status_text.has_conditions, views))
+    ctx.exit(0 if well and not unheard else PROBLEM_FOUND)
 
 
 class Missing(Failure):

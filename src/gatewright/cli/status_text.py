@@ -45,6 +45,11 @@ def all_well(views: Sequence[Json]) -> bool:
     return all(scope.verdict != "wrong" for view in views for scope in scopes(view))
 
 
+def has_conditions(view: Json) -> bool:
+    """Whether anything was said of the object at all."""
+    return any(scope.conditions for scope in scopes(view))
+
+
 def render(report: Report, *, wide: bool, summary: bool) -> list[str]:
     """The lines of a report; with `summary`, also how much of what there is."""
     parts = [list(_complaints(report))]
@@ -84,9 +89,11 @@ def _complaints(report: Report) -> Iterator[str]:
 
 def _complaint(scope: Scope) -> Iterator[str]:
     told = [condition for condition in scope.conditions if judge(condition) != "well"]
-    if told:
-        title = f"{_object(scope.kind, {'namespace': scope.namespace, 'name': scope.name})}"
+    if told or not scope.conditions:
+        title = _object(scope.kind, {"namespace": scope.namespace, "name": scope.name})
         yield click.style(f"{title}, {scope.what}" if scope.what else title, fg=COLOURS[scope.verdict])
+    if not scope.conditions:
+        yield "  has no status: it refers to nothing that this server is responsible for"
     for condition in told:
         yield f"  {condition['type']}={condition['status']} {condition.get('reason', '')}: {condition.get('message', '')}"
 

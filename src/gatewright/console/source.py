@@ -93,7 +93,11 @@ class ConsoleSource(Protocol):
     """The running server, as the console sees it. All but `watch` answer at once, from memory."""
 
     def statuses(self) -> Iterable[StatusView]:
-        """The published status of every object that has one, ordered by kind, namespace and name."""
+        """The published status of every object of a kind that has one, ordered by kind, namespace and name.
+
+        An object that is in memory and has no status yet, or concerns no one here, is shown with an empty one: whoever asks
+        for it by name must not be told that it does not exist.
+        """
 
     def problems(self) -> Iterable[ProblemView]:
         """Every document (or file) that was not taken, ordered by file and line."""
