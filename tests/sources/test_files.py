@@ -134,7 +134,9 @@ def test_a_deleted_file_takes_its_objects_along(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("name", [".a.yaml.swp", ".#a.yaml", "a.yaml~", "4913", "#a.yaml#", ".hidden.yaml", "a.yaml.tmp", "a.yaml.bak"])
+@pytest.mark.parametrize(
+    "name", [".a.yaml.swp", ".#a.yaml", "a.yaml~", "4913", "#a.yaml#", ".hidden.yaml", "a.yaml.tmp", "a.yaml.bak"]
+)
 def test_editors_temporary_files_are_nothing(tmp_path: Path, name: str) -> None:
     """Neither at the start nor later."""
     (tmp_path / name).write_text(route("x"))
@@ -171,7 +173,9 @@ def test_the_same_object_in_two_files(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with watching(tmp_path) as seen:
             assert {"a": "one"} == seen.routes
-            message = f"2.yaml:1: HTTPRoute default/a: is already declared in {tmp_path}/1.yaml:1, which counts as long as it is there"
+            message = (
+                f"2.yaml:1: HTTPRoute default/a: is already declared in {tmp_path}/1.yaml:1, which counts as long as it is there"
+            )
             assert [message.replace(f"{tmp_path}/", "")] == seen.messages(tmp_path / "2.yaml")
             (tmp_path / "1.yaml").unlink()
             await seen.until(lambda now: now.routes == {"a": "two"})

@@ -159,7 +159,7 @@ class FileSource:
 
     def _is_good(self, path: str) -> bool:
         """Whether a change of permissions cannot matter: `path` was read, and nothing stands against reading it again."""
-        return path in self._seen and os.access(path, os.R_OK)
+        return path in self._seen and os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
     async def _look_everywhere(self, *, changed_only: bool) -> None:
         if not changed_only:
@@ -186,6 +186,8 @@ class FileSource:
         gone = {path for path in self._known() if path == top or path.startswith(below)}
         for found in self._tree.survey(top):
             gone.discard(found.path)
+            if found.missing:
+                self._forget(found.path)
             if found.problem:
                 self._trouble(found.path, found.problem)
             else:

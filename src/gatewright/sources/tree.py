@@ -16,17 +16,22 @@ from gatewright.sources.watch import Watches, trail
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 _SWAPPED: Final = "..data"
+_MISSING: Final = "does not exist; it is read as soon as it does"
 
 Inode = tuple[int, int]
 
 
 class Found(NamedTuple):
-    """A file to read: `path` is its name to us, `opened` what to open; or, with a `problem`, why it is not to be read."""
+    """A file to read: `path` is its name to us, `opened` what to open, `together` when it changes with others at once.
+
+    With a `problem` it is not to be read; `missing` when there is nothing at all.
+    """
 
     path: str
     opened: str
     together: bool = False
     problem: str = ""
+    missing: bool = False
 
 
 class Tree:
@@ -62,8 +67,9 @@ class Tree:
                     self._watches.hold(path, directory, name, "itself", contents=last)
             found = os.stat(opened)
         except OSError as error:
-            if is_root or (is_wanted(path) and not isinstance(error, FileNotFoundError)):
-                yield Found(path, opened, problem=_why(error))
+            missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+            if is_root or (is_wanted(path) and not missing):
+                yield Found(path, opened, problem=_MISSING if missing else _why(error), missing=missing)
             return
         if stat.S_ISDIR(found.st_mode):
             yield from self._folder(path, opened, (found.st_dev, found.st_ino), together=together)
@@ -103,6 +109,4 @@ def is_wanted(path: str) -> bool:
 
 
 def _why(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "does not exist; it is read as soon as it does"
     return f"cannot be read: {error.strerror}"
