@@ -9,15 +9,21 @@ from envoy.config.route.v3 import route_components_pb2 as route_pb
 
 from gatewright.api.filters import HTTPFilter
 from gatewright.api.httproute import HTTPRouteMatch
+from gatewright.api.httproutefilter import HTTPRouteFilterSpec
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """Where a route entry is rendered for: its match, its listener, and the cluster of the filter's own backend, if any."""
+    """What a filter is rendered for: the match, the listener, and what the filter refers to.
+
+    That is the cluster of a mirror, or an HTTPRouteFilter and the text of its body.
+    """
 
     match: HTTPRouteMatch
     port: int
     https: bool
     cluster: str = ""
+    extension: HTTPRouteFilterSpec | None = None
+    body: str = ""
 
 
 class RouteFilter:
@@ -29,6 +35,11 @@ class RouteFilter:
     def problem(self, spec: HTTPFilter, matches: tuple[HTTPRouteMatch, ...]) -> str:
         """Why the filter cannot be honoured on a rule with `matches`; empty when it can."""
         del spec, matches
+        return ""
+
+    def backend_problem(self, spec: HTTPFilter) -> str:
+        """Why the filter cannot be honoured on a backend, though it could be on a rule; empty when it can."""
+        del spec
         return ""
 
     def route(self, spec: HTTPFilter, placement: Placement) -> route_pb.Route:

@@ -39,15 +39,16 @@ class HeaderModifier(RouteFilter):
         if headers is None:
             return part
         if self._direction == "request":
-            part.request_headers_to_add.extend(_options(headers))
+            part.request_headers_to_add.extend(options(headers))
             part.request_headers_to_remove.extend(headers.remove)
         else:
-            part.response_headers_to_add.extend(_options(headers))
+            part.response_headers_to_add.extend(options(headers))
             part.response_headers_to_remove.extend(headers.remove)
         return part
 
 
-def _options(headers: HTTPHeaderFilter) -> list[HeaderValueOption]:
+def options(headers: HTTPHeaderFilter) -> list[HeaderValueOption]:
+    """Return header changes as Envoy's options, overwriting ones first."""
     return [
         HeaderValueOption(header=HeaderValue(key=header.name, value=_literal(header.value)), append_action=action)
         for action, changes in (

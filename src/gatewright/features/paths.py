@@ -24,7 +24,7 @@ def problem(modifier: HTTPPathModifier | None, matches: tuple[HTTPRouteMatch, ..
 def prefix_replacement(modifier: HTTPPathModifier, match: HTTPRouteMatch) -> tuple[str, RegexMatchAndSubstitute | None]:
     """Return either Envoy's prefix rewrite or, where that would leave a double slash, the regex rewrite."""
     prefix = match.path.value.rstrip("/")
-    replacement = (modifier.replace_prefix_match or "").rstrip("/")
+    replacement = absolute(modifier.replace_prefix_match or "").rstrip("/")
     if replacement and prefix:
         return replacement, None
     if replacement:  # the prefix is the root: what follows it keeps its slash
@@ -39,7 +39,12 @@ def regex(pattern: str, substitution: str) -> RegexMatchAndSubstitute:
 
 def whole_path(path: str) -> RegexMatchAndSubstitute:
     """Return the rewrite of the whole path, the query left alone."""
-    return regex("^/.*$", _escaped(path))
+    return regex("^/.*$", _escaped(absolute(path)))
+
+
+def absolute(path: str) -> str:
+    """Begin a path with a slash, which the API leaves to its users and HTTP asks for."""
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _escaped(substitution: str) -> str:

@@ -21,6 +21,7 @@ _CODES: Final = {
     308: route_pb.RedirectAction.PERMANENT_REDIRECT,
 }
 _WELL_KNOWN: Final = {"http": 80, "https": 443}
+_SCHEME: Final = {False: "http", True: "https"}  # by whether the listener's protocol is HTTPS
 
 
 class RequestRedirect(RouteFilter):
@@ -43,7 +44,7 @@ class RequestRedirect(RouteFilter):
         if redirect.scheme:
             action.scheme_redirect = redirect.scheme
         if redirect.path and redirect.path.type == "ReplaceFullPath":
-            action.path_redirect = redirect.path.replace_full_path or "/"
+            action.path_redirect = paths.absolute(redirect.path.replace_full_path or "")
         elif redirect.path:
             prefix, rewrite = paths.prefix_replacement(redirect.path, placement.match)
             if rewrite:
@@ -54,11 +55,16 @@ class RequestRedirect(RouteFilter):
 
 
 def _port(redirect: HTTPRequestRedirectFilter, placement: Placement) -> int:
-    """Return the port to print, or 0 to print none."""
-    scheme = redirect.scheme or ("https" if placement.https else "http")
-    well_known = _WELL_KNOWN[scheme]
+    """Return the port to print, or 0 to print none.
+
+    Told none, Envoy keeps that of the request's Host. A client of a listener on another than the well-known port sends one there,
+    so only a well-known listener, or a hostname of the filter's own, lets the port be left out.
+    """
+    own = _SCHEME[placement.https]
+    well_known = _WELL_KNOWN[redirect.scheme or own]
     port = redirect.port or (well_known if redirect.scheme else placement.port)
-    return 0 if port == well_known else port
+    plain = bool(redirect.hostname) or placement.port == _WELL_KNOWN[own]
+    return 0 if port == well_known and plain else port
 
 
 REQUEST_REDIRECT = RequestRedirect()

@@ -5,16 +5,16 @@ with it. What comes out per parentRef is either the places where the route is se
 Gateway API ParentReference, AllowedRoutes, hostname intersection; checklist section 11.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from gatewright.api.gateway import RouteNamespaces
 from gatewright.api.meta import NamespacedName
-from gatewright.api.references import GATEWAY_GROUP, LabelSelector, ParentReference
+from gatewright.api.references import GATEWAY_GROUP, ParentReference
 from gatewright.flow import Read
-from gatewright.graph import hostnames
+from gatewright.graph import hostnames, labels
 from gatewright.graph.findings import ACCEPTED, Finding
 from gatewright.graph.listeners import ListenerFacts, PortFacts
 from gatewright.graph.rules import RouteFacts
@@ -136,8 +136,11 @@ def _bound(read: Read, route: Attachable, reference: ParentReference, index: int
     if (reference.group, reference.kind) != (GATEWAY_GROUP, "Gateway"):
         return None
     gateway = NamespacedName(reference.namespace or route.key.namespace, reference.name)
-    if read(GATEWAY_FACTS, gateway) is None:
+    facts = read(GATEWAY_FACTS, gateway)
+    if facts is None:
         return None
+    if not facts.accepted:
+        return _refused(reference, gateway, index, "NoMatchingParent", f"Gateway {gateway} is not accepted")
     listeners = sorted((read(LISTENER_VIEWS, gateway) or {}).values(), key=lambda view: view.index)
     named = [
         view for view in listeners if reference.section_name in {None, view.key.name} and reference.port in {None, view.port}
@@ -184,25 +187,7 @@ def _namespace_allowed(read: Read, view: ListenerView, gateway: NamespacedName, 
     if wanted.selector is None:
         return False
     found = read(NAMESPACES, NamespacedName("", namespace))
-    labels = {NAME_LABEL: namespace} | (found.metadata.labels if found else {})
-    return selects(wanted.selector, labels)
-
-
-def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """Say whether a Kubernetes label selector selects `labels`; an empty selector selects everything."""
-    if any(labels.get(name) != value for name, value in selector.match_labels.items()):
-        return False
-    for expression in selector.match_expressions:
-        present = expression.key in labels
-        holds = {
-            "In": present and labels.get(expression.key) in expression.values,
-            "NotIn": not present or labels.get(expression.key) not in expression.values,
-            "Exists": present,
-            "DoesNotExist": not present,
-        }
-        if not holds.get(expression.operator, False):
-            return False
-    return True
+    return labels.selects(wanted.selector, (found.metadata.labels if found else {}) | {NAME_LABEL: namespace})
 
 
 def _nothing_named(reference: ParentReference, gateway: NamespacedName, listeners: list[ListenerView]) -> str:

@@ -14,12 +14,14 @@ from gatewright.api.backend import Backend
 from gatewright.api.meta import NamespacedName
 from gatewright.api.references import GATEWAY_GROUP, BackendObjectReference
 from gatewright.flow import Read
+from gatewright.graph.backend_tls import BACKEND_GROUP
+from gatewright.graph.backend_tls import resolve as tls_of
 from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding
 from gatewright.graph.grants import Referrer, Target, permits
 from gatewright.graph.tables import BACKENDS, ONLY, SERVICES, SETTINGS, ClusterKey, RouteKey
 
-BACKEND_GROUP: Final = "gateway.envoyproxy.io"
 MINIMUM_LABELS: Final = 2
+_DISABLED: Final = "the Backend API is not enabled (EnvoyGateway extensionApis.enableBackend)"
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -27,6 +29,7 @@ class Resolution(msgspec.Struct, frozen=True):
 
     cluster: ClusterKey | None
     finding: Finding | None = None
+    fallback: bool = False
 
 
 Resolver = Callable[[Read, NamespacedName, BackendObjectReference, str], Resolution]
@@ -64,38 +67,53 @@ def _service(read: Read, key: NamespacedName, reference: BackendObjectReference,
 
 def _backend(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str) -> Resolution:
     del reference
-    settings = read(SETTINGS, ONLY)
-    if settings is None or not settings.backend_enabled:
-        message = "the Backend API is not enabled (EnvoyGateway extensionApis.enableBackend)"
-        return _unresolved("InvalidKind", message, f"{path}.kind")
+    if not _enabled(read):
+        return _unresolved("InvalidKind", _DISABLED, f"{path}.kind")
     backend = read(BACKENDS, key)
     if backend is None:
         return _unresolved("BackendNotFound", f"Backend {key} not found", path)
-    problems = judge(backend, enabled=True)
+    problems = judge(read, backend)
     if problems:
         return _unresolved("InvalidBackendRef", f"Backend {key} is not accepted: {problems[0].text}", path)
     if any(endpoint.unix for endpoint in backend.spec.endpoints):
         return _unresolved("UnsupportedAddressType", f"Backend {key} has Unix socket endpoints, which routes cannot use", path)
-    return Resolution(ClusterKey("backend", key.namespace, key.name, 0))
+    return Resolution(ClusterKey("backend", key.namespace, key.name, 0), fallback=backend.spec.fallback)
 
 
 _RESOLVERS: Final[Mapping[tuple[str, str], Resolver]] = {("", "Service"): _service, (BACKEND_GROUP, "Backend"): _backend}
 
 
-def judge(backend: Backend, *, enabled: bool) -> tuple[Finding, ...]:
+def judge(read: Read, backend: Backend) -> tuple[Finding, ...]:
     """Judge a Backend as an object of its own; admission has judged its shape."""
-    if not enabled:
-        message = "the Backend API is not enabled (EnvoyGateway extensionApis.enableBackend)"
-        return (Finding(ACCEPTED, "Invalid", message),)
-    if backend.spec.type != "Endpoints":
+    if not _enabled(read):
+        return (Finding(ACCEPTED, "Invalid", _DISABLED),)
+    spec = backend.spec
+    if spec.type != "Endpoints":
         return (Finding(ACCEPTED, "Invalid", "type DynamicResolver is not supported yet; use Endpoints", "spec.type"),)
-    if backend.spec.tls is not None:
-        return (Finding(ACCEPTED, "Invalid", "TLS to a Backend is not supported yet", "spec.tls"),)
-    return tuple(
-        Finding(ACCEPTED, "Invalid", f"hostname {name} should have at least two labels", f"spec.endpoints[{i}].fqdn.hostname")
-        for i, endpoint in enumerate(backend.spec.endpoints)
-        if endpoint.fqdn and len((name := endpoint.fqdn.hostname.rstrip(".")).split(".")) < MINIMUM_LABELS and name != "localhost"
+    findings = tls_of(read, backend, spec.tls)[1] if spec.tls else ()
+    if not spec.endpoints:
+        findings += (Finding(ACCEPTED, "Invalid", "at least one endpoint is needed", "spec.endpoints"),)
+    names = ((i, endpoint.fqdn.hostname) for i, endpoint in enumerate(spec.endpoints) if endpoint.fqdn)
+    return findings + tuple(
+        Finding(ACCEPTED, "Invalid", problem, f"spec.endpoints[{i}].fqdn.hostname")
+        for i, name in names
+        if (problem := _name_problem(name))
     )
+
+
+def _name_problem(name: str) -> str:
+    """Why a hostname is no endpoint: it must be a domain of two labels at least, `localhost` apart, and no address."""
+    labels = name.removesuffix(".").split(".")
+    if labels == ["localhost"]:
+        return ""
+    if all(label.isdigit() for label in labels):
+        return f"{name} is an IP address; use ip"
+    return "" if len(labels) >= MINIMUM_LABELS else f"hostname {name} should have at least {MINIMUM_LABELS} labels"
+
+
+def _enabled(read: Read) -> bool:
+    settings = read(SETTINGS, ONLY)
+    return settings is not None and settings.backend_enabled
 
 
 def _unresolved(reason: str, message: str, path: str) -> Resolution:

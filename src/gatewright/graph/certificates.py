@@ -5,6 +5,7 @@ again and touches only what expires. Source: Gateway API GatewayTLSConfig.certif
 kubernetes.io/tls.
 """
 
+import warnings
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,12 +13,16 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.utils import CryptographyDeprecationWarning
 
 from gatewright.api.core import Secret
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.tables import NOW, ONLY
 
+_SMALLEST_RSA: Final = 2048
+_CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")
 TLS_SECRET: Final = "kubernetes.io/tls"  # noqa: S105 - a Secret type
 
 
@@ -64,7 +69,9 @@ def problem(read: Read, key: NamespacedName, facts: CertificateFacts) -> str:
 
 
 def _examined(secret: Secret) -> CertificateFacts:
-    chain = x509.load_pem_x509_certificates(_entry(secret, "tls.crt"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # odd serial numbers are none of our business
+        chain = x509.load_pem_x509_certificates(_entry(secret, "tls.crt"))
     private_key = serialization.load_pem_private_key(_entry(secret, "tls.key"), password=None)
     leaf = chain[0]
     public = serialization.PublicFormat.SubjectPublicKeyInfo
@@ -72,14 +79,26 @@ def _examined(secret: Secret) -> CertificateFacts:
         serialization.Encoding.DER, public
     ):
         return CertificateFacts(problem="tls.key does not belong to the certificate in tls.crt")
-    if not isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        return CertificateFacts(problem="tls.key is neither an RSA nor an EC key, which is what Envoy takes")
+    if refused := _key_problem(private_key):
+        return CertificateFacts(problem=refused)
     return CertificateFacts(
         hosts=_hosts(leaf),
         algorithm="RSA" if isinstance(private_key, rsa.RSAPrivateKey) else "EC",
         not_before=int(leaf.not_valid_before_utc.timestamp()),
         not_after=int(leaf.not_valid_after_utc.timestamp()),
     )
+
+
+def _key_problem(private_key: PrivateKeyTypes) -> str:
+    """Why Envoy (BoringSSL) would not serve with a key; empty when it would."""
+    if isinstance(private_key, rsa.RSAPrivateKey):
+        if private_key.key_size >= _SMALLEST_RSA:
+            return ""
+        return f"tls.key is an RSA key of {private_key.key_size} bits; Envoy takes {_SMALLEST_RSA} or more"
+    if isinstance(private_key, ec.EllipticCurvePrivateKey):
+        curve = private_key.curve.name
+        return "" if curve in _CURVES else f"tls.key is of curve {curve}; Envoy takes {', '.join(_CURVES)}"
+    return "tls.key is neither an RSA nor an EC key, which is what Envoy takes"
 
 
 def _entry(secret: Secret, name: str) -> bytes:

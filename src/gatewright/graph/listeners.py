@@ -14,7 +14,7 @@ from gatewright.api.gateway import Listener
 from gatewright.api.meta import NamespacedName
 from gatewright.api.references import GATEWAY_GROUP
 from gatewright.flow import Read
-from gatewright.graph import hostnames
+from gatewright.graph import hostnames, labels
 from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding
 from gatewright.graph.gateways import GatewayFacts
 from gatewright.graph.tables import ListenerKey, PortKey
@@ -97,8 +97,8 @@ def settle(read: Read, key: PortKey, members: Mapping[ListenerKey, ListenerSpec]
 def _settled(read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerSpec]) -> ListenerFacts:
     listener = spec.listener
     path = f"spec.listeners[{spec.rank[2]}]"
-    kinds, kind_findings = _route_kinds(listener, path)
-    findings = _protocol(listener, path) + _conflicts(spec, specs, path) + kind_findings
+    kinds, kind_findings = route_kinds(listener, path)
+    findings = _protocol(listener, path) + _selector(listener, path) + _conflicts(spec, specs, path) + kind_findings
     tls = None
     if listener.protocol == "HTTPS":
         tls, tls_findings = resolve(read, spec.key.gateway.namespace, listener.tls, f"{path}.tls")
@@ -113,7 +113,22 @@ def _protocol(listener: Listener, path: str) -> tuple[Finding, ...]:
     return (Finding(ACCEPTED, "UnsupportedProtocol", message, f"{path}.protocol"),)
 
 
-def _route_kinds(listener: Listener, path: str) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+def _selector(listener: Listener, path: str) -> tuple[Finding, ...]:
+    """Check the namespace selector, which admission does not."""
+    namespaces = listener.allowed_routes.namespaces
+    if namespaces.from_ != "Selector":
+        return ()
+    where = f"{path}.allowedRoutes.namespaces.selector"
+    if namespaces.selector is None:
+        return (Finding(ACCEPTED, "UnsupportedValue", "a selector is needed with from: Selector", where),)
+    return tuple(
+        Finding(ACCEPTED, "UnsupportedValue", problem, f"{where}.matchExpressions[{i}]")
+        for i, expression in enumerate(namespaces.selector.match_expressions)
+        if (problem := labels.problem(expression))
+    )
+
+
+def route_kinds(listener: Listener, path: str) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
     """Intersect what is allowed with what the protocol carries."""
     supported = ROUTE_KINDS.get(listener.protocol, ())
     wanted = listener.allowed_routes.kinds

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewright.api.envoyproxy import EnvoyProxy
     from gatewright.api.gateway import Gateway, GatewayClass
     from gatewright.api.httproute import HTTPRoute
+    from gatewright.api.httproutefilter import HTTPRouteFilter
     from gatewright.api.referencegrant import ReferenceGrant
     from gatewright.graph.attachment import BoundRoute, ListenerView
     from gatewright.graph.certificates import CertificateFacts
@@ -73,11 +74,17 @@ class ClusterKey(NamedTuple):
     port: int
 
 
+class FailoverKey(NamedTuple):
+    """Clusters of which the first that has healthy endpoints gets the requests."""
+
+    clusters: tuple[ClusterKey, ...]
+
+
 class ProxyCluster(NamedTuple):
     """A cluster in the configuration of one proxy."""
 
     proxy: str
-    cluster: ClusterKey
+    cluster: ClusterKey | FailoverKey
 
 
 class ProxySecret(NamedTuple):
@@ -101,6 +108,7 @@ ENDPOINT_SLICES: Ref[NamespacedName, "EndpointSlice"] = Ref("EndpointSlice")
 SECRETS: Ref[NamespacedName, "Secret"] = Ref("Secret")
 CONFIG_MAPS: Ref[NamespacedName, "ConfigMap"] = Ref("ConfigMap")
 BACKENDS: Ref[NamespacedName, "Backend"] = Ref("Backend")
+HTTP_ROUTE_FILTERS: Ref[NamespacedName, "HTTPRouteFilter"] = Ref("HTTPRouteFilter")
 ENVOY_PROXIES: Ref[NamespacedName, "EnvoyProxy"] = Ref("EnvoyProxy")
 
 INPUTS: Final = (
@@ -114,6 +122,7 @@ INPUTS: Final = (
     SECRETS,
     CONFIG_MAPS,
     BACKENDS,
+    HTTP_ROUTE_FILTERS,
     ENVOY_PROXIES,
 )
 

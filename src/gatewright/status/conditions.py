@@ -21,6 +21,7 @@ from gatewright.graph.findings import (
     of,
 )
 
+PENDING: Final = "Pending"  # with Accepted: not decided, which is status Unknown
 _LIMIT: Final = 32768  # metav1.Condition.message
 
 
@@ -76,7 +77,8 @@ def _positive(each: Positive, against: tuple[Finding, ...], generation: int, not
 
 def _condition(kind: str, status: str, findings: tuple[Finding, ...], generation: int) -> dict[str, Any]:
     message = "; ".join(dict.fromkeys(finding.text for finding in findings))
-    return _written(kind, status, findings[0].reason, message, generation)
+    undecided = kind == ACCEPTED and findings[0].reason == PENDING
+    return _written(kind, "Unknown" if undecided else status, findings[0].reason, message, generation)
 
 
 def _written(kind: str, status: str, reason: str, message: str, generation: int) -> dict[str, Any]:

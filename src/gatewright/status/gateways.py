@@ -15,7 +15,7 @@ from gatewright.flow import Read
 from gatewright.graph.attachment import route_config
 from gatewright.graph.findings import ACCEPTED, CONFLICTED, PROGRAMMED, Finding, of
 from gatewright.graph.gateways import GatewayFacts
-from gatewright.graph.listeners import ListenerFacts
+from gatewright.graph.listeners import ListenerFacts, route_kinds
 from gatewright.graph.tables import (
     ATTACHED,
     GATEWAY_FACTS,
@@ -26,7 +26,7 @@ from gatewright.graph.tables import (
     PortKey,
     ProxySecret,
 )
-from gatewright.status.conditions import GATEWAY, LISTENER, conditions
+from gatewright.status.conditions import GATEWAY, LISTENER, PENDING, conditions
 from gatewright.status.document import StatusDocument
 from gatewright.status.tables import DELIVERIES, PROXY_HEALTH, DeliveryKey, ProxyHealth
 
@@ -48,8 +48,8 @@ def report(read: Read, key: NamespacedName, gateway: Gateway) -> StatusDocument 
             GATEWAY, _gateway_findings(read, facts, listeners, findings), generation, _invalid_listeners(listeners, findings)
         ),
         "listeners": [
-            _listener(read, ListenerKey(key, listener.name), found, against, generation)
-            for (listener, found), against in zip(listeners, findings, strict=True)
+            _listener(read, ListenerKey(key, listener.name), listener, against, generation)
+            for (listener, _), against in zip(listeners, findings, strict=True)
         ],
     }
     return StatusDocument("Gateway", key, gateway.api_version, generation, body)
@@ -65,13 +65,12 @@ def _addresses(read: Read, facts: GatewayFacts, listeners: Settled) -> list[dict
     return [{"type": "IPAddress", "value": address} for address in facts.addresses or settings.host_addresses]
 
 
-def _listener(
-    read: Read, key: ListenerKey, facts: ListenerFacts | None, findings: tuple[Finding, ...], generation: int
-) -> dict[str, Any]:
+def _listener(read: Read, key: ListenerKey, listener: Listener, findings: tuple[Finding, ...], generation: int) -> dict[str, Any]:
     attached = read(ATTACHED, key)
+    kinds, _ = route_kinds(listener, "")
     return {
         "name": key.name,
-        "supportedKinds": [{"group": GATEWAY_GROUP, "kind": kind} for kind in (facts.kinds if facts else ())],
+        "supportedKinds": [{"group": GATEWAY_GROUP, "kind": kind} for kind in kinds],
         "attachedRoutes": len(attached) if attached else 0,
         "conditions": conditions(LISTENER, findings, generation),
     }
@@ -81,7 +80,7 @@ def _listener_findings(read: Read, gateway: GatewayFacts, facts: ListenerFacts |
     """Gather what stands against a listener, its delivery included."""
     if facts is None:
         return (
-            Finding(ACCEPTED, "Pending", "the Gateway is not accepted"),
+            Finding(ACCEPTED, PENDING, "the Gateway is not accepted"),
             Finding(PROGRAMMED, "Invalid", "the Gateway is not accepted"),
         )
     conflict = tuple(Finding(ACCEPTED, each.reason, each.message, each.path) for each in of(facts.findings, CONFLICTED))

@@ -51,7 +51,7 @@ def _findings(read: Read, bound: BoundRoute, parent: BoundParent) -> Iterable[Fi
     yield from of(bound.facts.findings, RESOLVED_REFS)
     if bound.facts.unusable:
         yield from of(bound.facts.findings, ACCEPTED)
-    elif dropped := _dropped(bound.facts):
+    elif not of(parent.findings, ACCEPTED) and (dropped := _dropped(bound.facts)):
         yield dropped
     yield from _refusals(read, bound, parent)
 

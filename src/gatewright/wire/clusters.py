@@ -1,15 +1,16 @@
 """Clusters: one a backend, named by what it is.
 
-Service endpoints and IP endpoints come over EDS; FQDN endpoints are resolved by Envoy (cluster type DNS). Constants are those
-of Envoy Gateway (conventions, section 2).
+A failover is a cluster of clusters (Envoy's aggregate). Service endpoints and IP endpoints come over EDS; FQDN endpoints are
+resolved by Envoy (cluster type DNS). Constants are those of Envoy Gateway (conventions, section 2).
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
-from envoy.config.core.v3 import address_pb2, config_source_pb2, protocol_pb2
+from envoy.config.core.v3 import address_pb2, config_source_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from envoy.extensions.clusters.aggregate.v3.cluster_pb2 import ClusterConfig
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
@@ -18,18 +19,22 @@ from gatewright.api.backend import Backend
 from gatewright.api.core import Service
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph.tables import BACKENDS, SERVICES, ClusterKey, ProxyCluster, RouteKey
+from gatewright.graph.tables import BACKENDS, SERVICES, ClusterKey, FailoverKey, ProxyCluster, RouteKey
+from gatewright.wire import upstream_tls
 from gatewright.wire.encoding import packed, serialised
 from gatewright.wire.resource import CLUSTER, Resource, resource
 
 _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _BUFFER_BYTES: Final = 32768
+_CONNECT_TIMEOUT: Final = Duration(seconds=10)
 _H2C: Final = frozenset({"kubernetes.io/h2c", "gateway.envoyproxy.io/h2c", "grpc"})
-_WEBSOCKET: Final = frozenset({"kubernetes.io/ws", "gateway.envoyproxy.io/ws"})
+_WEBSOCKET: Final = frozenset({"kubernetes.io/ws", "kubernetes.io/wss", "gateway.envoyproxy.io/ws", "gateway.envoyproxy.io/wss"})
 
 
-def cluster_name(key: ClusterKey) -> str:
-    """Name a cluster: `service/<namespace>/<name>/<port>` or `backend/<namespace>/<name>`."""
+def cluster_name(key: ClusterKey | FailoverKey) -> str:
+    """Name a cluster: `service/<namespace>/<name>/<port>`, `backend/<namespace>/<name>`, or `failover/` and those in order."""
+    if isinstance(key, FailoverKey):
+        return f"failover/{'|'.join(cluster_name(cluster) for cluster in key.clusters)}"
     name = f"{key.kind}/{key.namespace}/{key.name}"
     return f"{name}/{key.port}" if key.port else name
 
@@ -37,17 +42,31 @@ def cluster_name(key: ClusterKey) -> str:
 def render(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> Resource | None:
     """Render the cluster of one backend; none where the backend is gone."""
     del routes
-    cluster = _RENDERERS[key.cluster.kind](read, key.cluster)
+    cluster = _failover(key.cluster) if isinstance(key.cluster, FailoverKey) else _RENDERERS[key.cluster.kind](read, key.cluster)
     if cluster is None:
         return None
     return resource(CLUSTER, cluster.name, serialised(cluster))
+
+
+def _failover(key: FailoverKey) -> cluster_pb2.Cluster:
+    members = [cluster_name(cluster) for cluster in key.clusters]
+    return cluster_pb2.Cluster(
+        name=cluster_name(key),
+        connect_timeout=_CONNECT_TIMEOUT,
+        lb_policy=cluster_pb2.Cluster.CLUSTER_PROVIDED,
+        cluster_type=cluster_pb2.Cluster.CustomClusterType(
+            name="envoy.clusters.aggregate", typed_config=packed(ClusterConfig(clusters=members))
+        ),
+    )
 
 
 def _service(read: Read, key: ClusterKey) -> cluster_pb2.Cluster | None:
     service = read(SERVICES, NamespacedName(key.namespace, key.name))
     if service is None:
         return None
-    return _eds(key, _protocols(_app_protocols(service, key.port)))
+    cluster = _eds(key)
+    _set_options(cluster, _protocols(_app_protocols(service, key.port)))
+    return cluster
 
 
 def _app_protocols(service: Service, port: int) -> frozenset[str]:
@@ -58,10 +77,20 @@ def _backend(read: Read, key: ClusterKey) -> cluster_pb2.Cluster | None:
     backend = read(BACKENDS, NamespacedName(key.namespace, key.name))
     if backend is None:
         return None
-    options = _protocols(frozenset(backend.spec.app_protocols))
-    if not any(endpoint.fqdn for endpoint in backend.spec.endpoints):
-        return _eds(key, options)
-    cluster = _base(key, options)
+    names = frozenset(backend.spec.app_protocols)
+    named = any(endpoint.fqdn for endpoint in backend.spec.endpoints)
+    cluster = _dns(key, backend) if named else _eds(key)
+    if backend.spec.tls:
+        cluster.transport_socket.CopyFrom(upstream_tls.transport_socket(read, backend, backend.spec.tls))
+        options = upstream_tls.options(backend.spec.tls, speaks_http2=bool(names & _H2C), speaks_http1=bool(names & _WEBSOCKET))
+        _set_options(cluster, options)
+    else:
+        _set_options(cluster, _protocols(names))
+    return cluster
+
+
+def _dns(key: ClusterKey, backend: Backend) -> cluster_pb2.Cluster:
+    cluster = _base(key)
     cluster.type = cluster_pb2.Cluster.STRICT_DNS
     cluster.dns_refresh_rate.CopyFrom(Duration(seconds=30))
     cluster.respect_dns_ttl = True
@@ -87,23 +116,21 @@ def _named_endpoints(name: str, backend: Backend) -> endpoint_pb2.ClusterLoadAss
         for endpoint in backend.spec.endpoints
         if endpoint.fqdn
     ]
-    locality = endpoint_components_pb2.LocalityLbEndpoints(
-        lb_endpoints=endpoints, load_balancing_weight=UInt32Value(value=1), priority=1 if backend.spec.fallback else 0
-    )
+    locality = endpoint_components_pb2.LocalityLbEndpoints(lb_endpoints=endpoints, load_balancing_weight=UInt32Value(value=1))
     return endpoint_pb2.ClusterLoadAssignment(cluster_name=name, endpoints=[locality])
 
 
-def _eds(key: ClusterKey, options: HttpProtocolOptions | None) -> cluster_pb2.Cluster:
-    cluster = _base(key, options)
+def _eds(key: ClusterKey) -> cluster_pb2.Cluster:
+    cluster = _base(key)
     cluster.type = cluster_pb2.Cluster.EDS
     cluster.eds_cluster_config.eds_config.CopyFrom(ads())
     return cluster
 
 
-def _base(key: ClusterKey, options: HttpProtocolOptions | None) -> cluster_pb2.Cluster:
-    cluster = cluster_pb2.Cluster(
+def _base(key: ClusterKey) -> cluster_pb2.Cluster:
+    return cluster_pb2.Cluster(
         name=cluster_name(key),
-        connect_timeout=Duration(seconds=10),
+        connect_timeout=_CONNECT_TIMEOUT,
         per_connection_buffer_limit_bytes=UInt32Value(value=_BUFFER_BYTES),
         lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
         common_lb_config=cluster_pb2.Cluster.CommonLbConfig(
@@ -114,21 +141,20 @@ def _base(key: ClusterKey, options: HttpProtocolOptions | None) -> cluster_pb2.C
             thresholds=[circuit_breaker_pb2.CircuitBreakers.Thresholds(max_retries=UInt32Value(value=1024))]
         ),
     )
+
+
+def _set_options(cluster: cluster_pb2.Cluster, options: HttpProtocolOptions | None) -> None:
     if options is not None:
         cluster.typed_extension_protocol_options[_HTTP_OPTIONS].CopyFrom(packed(options))
-    return cluster
 
 
 def _protocols(names: frozenset[str]) -> HttpProtocolOptions | None:
     """Choose the upstream protocol: a WebSocket backend speaks HTTP/1.1, an h2c or gRPC one HTTP/2; otherwise HTTP/1.1."""
     if names & _WEBSOCKET or not names & _H2C:
         return None
-    explicit = HttpProtocolOptions.ExplicitHttpConfig(
-        http2_protocol_options=protocol_pb2.Http2ProtocolOptions(
-            initial_stream_window_size=UInt32Value(value=65536), initial_connection_window_size=UInt32Value(value=1048576)
-        )
+    return HttpProtocolOptions(
+        explicit_http_config=HttpProtocolOptions.ExplicitHttpConfig(http2_protocol_options=upstream_tls.http2())
     )
-    return HttpProtocolOptions(explicit_http_config=explicit)
 
 
 def ads() -> config_source_pb2.ConfigSource:

@@ -16,7 +16,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from gatewright.api.core import EndpointSlice, Service
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph.tables import BACKENDS, SERVICES, SLICES, ClusterKey, ProxyCluster, RouteKey
+from gatewright.graph.tables import BACKENDS, SERVICES, SLICES, ClusterKey, FailoverKey, ProxyCluster, RouteKey
 from gatewright.wire.clusters import cluster_name
 from gatewright.wire.encoding import serialised
 from gatewright.wire.resource import ENDPOINTS, Resource, resource
@@ -42,24 +42,27 @@ def by_service(
 def render(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> Resource | None:
     """Render the endpoints of one backend; none where it is gone or resolved by Envoy itself."""
     del routes
-    found = _FINDERS[key.cluster.kind](read, key.cluster)
-    if found is None:
+    if isinstance(key.cluster, FailoverKey):
         return None
-    priority, addresses = found
+    addresses = _FINDERS[key.cluster.kind](read, key.cluster)
+    if addresses is None:
+        return None
     name = cluster_name(key.cluster)
     assignment = endpoint_pb2.ClusterLoadAssignment(cluster_name=name)
     if addresses:
-        assignment.endpoints.append(_locality(name, priority, addresses))
+        assignment.endpoints.append(_locality(name, addresses))
     return resource(ENDPOINTS, name, serialised(assignment))
 
 
-def _service(read: Read, key: ClusterKey) -> tuple[int, list[_Address]] | None:
+def _service(read: Read, key: ClusterKey) -> list[_Address] | None:
     owner = NamespacedName(key.namespace, key.name)
     service = read(SERVICES, owner)
     if service is None:
         return None
     slices = (read(SLICES, owner) or {}).values()
-    return 0, sorted({address for each in slices for address in _slice_addresses(each, service, key.port)})
+    found = sorted((address for each in slices for address in _slice_addresses(each, service, key.port)), reverse=True)
+    # While a pod moves from one slice to another it is in both: the ready one comes last, and counts.
+    return sorted({(address.address, address.port): address for address in found}.values())
 
 
 def _slice_addresses(endpoint_slice: EndpointSlice, service: Service, port: int) -> Iterable[_Address]:
@@ -76,23 +79,21 @@ def _slice_addresses(endpoint_slice: EndpointSlice, service: Service, port: int)
                 yield _Address(endpoint.addresses[0], target, "", draining)
 
 
-def _backend(read: Read, key: ClusterKey) -> tuple[int, list[_Address]] | None:
+def _backend(read: Read, key: ClusterKey) -> list[_Address] | None:
     backend = read(BACKENDS, NamespacedName(key.namespace, key.name))
     if backend is None or any(endpoint.fqdn for endpoint in backend.spec.endpoints):
         return None
-    addresses = {_Address(each.ip.address, each.ip.port, each.hostname or "") for each in backend.spec.endpoints if each.ip}
-    return (1 if backend.spec.fallback else 0), sorted(addresses)
+    return sorted({_Address(each.ip.address, each.ip.port, each.hostname or "") for each in backend.spec.endpoints if each.ip})
 
 
 _FINDERS: Final = {"service": _service, "backend": _backend}
 
 
-def _locality(name: str, priority: int, addresses: list[_Address]) -> endpoint_components_pb2.LocalityLbEndpoints:
+def _locality(name: str, addresses: list[_Address]) -> endpoint_components_pb2.LocalityLbEndpoints:
     return endpoint_components_pb2.LocalityLbEndpoints(
         locality=base_pb2.Locality(region=f"{name}/backend/0"),
         lb_endpoints=[_endpoint(address) for address in addresses],
         load_balancing_weight=UInt32Value(value=1),
-        priority=priority,
     )
 
 

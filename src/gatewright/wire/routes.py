@@ -11,11 +11,13 @@ from typing import Final
 import msgspec
 from envoy.config.route.v3 import route_components_pb2 as route_pb
 from envoy.config.route.v3 import route_pb2
+from google.protobuf.wrappers_pb2 import UInt32Value
 
 from gatewright.api.httproute import HTTPRouteMatch
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.attachment import BoundRoute, Place
+from gatewright.graph.filters import MAX_BODY_BYTES
 from gatewright.graph.rules import RuleFacts
 from gatewright.graph.tables import PORTS, ListenerKey, PortKey, RouteConfigKey, RouteKey, VirtualHostKey
 from gatewright.wire.encoding import field, serialised, text
@@ -110,7 +112,11 @@ def route_configuration(read: Read, key: RouteConfigKey, listeners: Mapping[str,
     if len(listeners) > 1:
         for hostname, listener in listeners.items():
             hosts.setdefault(hostname, field(_CONFIG_HOSTS, _host_head(listener, hostname)))
-    head = route_pb2.RouteConfiguration(name=name, ignore_port_in_host_matching=True)
+    head = route_pb2.RouteConfiguration(
+        name=name,
+        ignore_port_in_host_matching=True,
+        max_direct_response_body_size_bytes=UInt32Value(value=MAX_BODY_BYTES),
+    )
     return resource(ROUTES, name, serialised(head) + b"".join(body for _, body in sorted(hosts.items())))
 
 
@@ -147,6 +153,8 @@ def _entries(route: BoundRoute, site: Site) -> tuple[Entry, ...]:
 def _rule_entries(route: BoundRoute, rule: RuleFacts, site: Site) -> Iterator[Entry]:
     name = f"{route.key.kind.lower()}/{route.key.namespace}/{route.key.name}/rule/{rule.index}/match/"
     for i, match in enumerate(rule.rule.matches or _EVERYTHING):
+        if i in rule.dropped:
+            continue
         order = precedence(match, route.created, route.key, rule.index, i)
         body = serialised(rule_route(rule, match, site))
         yield Entry(order, f"{name}{i if rule.rule.matches else -1}/", body)

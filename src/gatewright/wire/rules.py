@@ -33,16 +33,15 @@ class Site(msgspec.Struct, frozen=True):
 def rule_route(rule: RuleFacts, match: HTTPRouteMatch, site: Site) -> route_pb.Route:
     """Render one match of a rule, without its name."""
     route = route_pb.Route(match=route_match(match))
-    redirects = any(each.spec.type == "RequestRedirect" for each in rule.filters)
     serving = [share for share in rule.shares if share.weight]
-    if rule.broken or not (redirects or any(share.cluster for share in serving)):
+    if rule.broken or not (rule.answers or any(share.cluster for share in serving)):
         route.direct_response.status = _ERROR
         return route
-    if not redirects:
+    if not rule.answers:
         route.route.CopyFrom(_action(rule, serving))
     for each in rule.filters:
         cluster = cluster_name(each.cluster) if each.cluster else ""
-        placement = Placement(match, site.port, site.https, cluster)
+        placement = Placement(match, site.port, site.https, cluster, each.extension, each.body)
         route.MergeFrom(ROUTE_FILTERS[each.spec.type].route(each.spec, placement))
     return route
 

@@ -33,11 +33,12 @@ def render(read: Read, key: ProxySecret, listeners: Mapping[ListenerKey, None]) 
     if secret is None:
         return None
     name = secret_name(key.secret)
-    message = secret_pb2.Secret(name=name, tls_certificate=_certificate(secret))
+    message = secret_pb2.Secret(name=name, tls_certificate=certificate(secret))
     return resource(SECRET, name, serialised(message))
 
 
-def _certificate(secret: Secret) -> common_pb2.TlsCertificate:
+def certificate(secret: Secret) -> common_pb2.TlsCertificate:
+    """Return certificate and key of a Secret that has been examined."""
     return common_pb2.TlsCertificate(
         certificate_chain=DataSource(inline_bytes=secret.decoded("tls.crt") or b""),
         private_key=DataSource(inline_bytes=secret.decoded("tls.key") or b""),
