@@ -1,0 +1,123 @@
+"""Backends that say what they were asked, over HTTP/1.1 and over HTTP/2 without TLS, each on a free port of loopback.
+
+Both answer with JSON: who they are, and the request as it reached them. `/slow/1.5` takes that many seconds; everything else
+answers at once. What arrived is kept in `seen`, for requests whose answers nobody gets (mirrors).
+"""
+
+import json
+import socketserver
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import h2.config
+import h2.connection
+import h2.events
+
+from tests.support.ports import LOOPBACK
+
+
+class Seen(NamedTuple):
+    """A request as a backend saw it."""
+
+    method: str
+    path: str
+    host: str
+    headers: dict[str, str]
+    protocol: str = "HTTP/1.1"
+
+
+class Backend:
+    """A running backend; to be used as `with`."""
+
+    def __init__(self, name: str, server: socketserver.TCPServer) -> None:
+        self.name = name
+        self.port: int = server.server_address[1]
+        self.seen: list[Seen] = []
+        self._server = server
+        self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def answer(self, seen: Seen) -> bytes:
+        """Note a request and describe it; waits if its path says so."""
+        self.seen.append(seen)
+        _, _, seconds = seen.path.partition("/slow/")
+        if seconds:
+            time.sleep(float(seconds))
+        return json.dumps({"backend": self.name, **seen._asdict()}).encode()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base class's
+        """Stay quiet: clients of these tests break off."""
+
+
+def http_backend(name: str) -> Backend:
+    """A backend that speaks HTTP/1.1."""
+
+    class Echo(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {header.lower(): ", ".join(self.headers.get_all(header, ())) for header in self.headers}
+            body = backend.answer(Seen(self.command, self.path, self.headers.get("Host", ""), headers))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("X-Backend", name)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815 - the base class's names
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    backend = Backend(name, _Server((LOOPBACK, 0), Echo))
+    return backend
+
+
+def h2c_backend(name: str) -> Backend:
+    """A backend that speaks HTTP/2 without TLS and nothing else."""
+
+    class Connection(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            speaker = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+            speaker.initiate_connection()
+            self.request.sendall(speaker.data_to_send())
+            with suppress(ConnectionError):
+                while received := self.request.recv(65536):
+                    for event in speaker.receive_data(received):
+                        if isinstance(event, h2.events.RequestReceived):
+                            self.respond(speaker, event)
+                    self.request.sendall(speaker.data_to_send())
+
+        def respond(self, speaker: h2.connection.H2Connection, event: h2.events.RequestReceived) -> None:
+            headers = {str(header): str(value) for header, value in event.headers or ()}
+            seen = Seen(headers[":method"], headers[":path"], headers[":authority"], headers, "HTTP/2")
+            speaker.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/json")])
+            speaker.send_data(event.stream_id, backend.answer(seen), end_stream=True)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        allow_reuse_address = True
+
+    backend = Backend(name, Server((LOOPBACK, 0), Connection))
+    return backend

@@ -1,0 +1,85 @@
+"""Documents that many tests need, as text: what a test is about stands in the test itself."""
+
+from collections.abc import Sequence
+from textwrap import dedent, indent
+from typing import Final
+
+CONTROLLER: Final = "gateway.envoyproxy.io/gatewayclass-controller"
+GATEWAY_CLASS: Final = f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {{name: gatewright}}
+spec: {{controllerName: {CONTROLLER}}}
+"""
+
+
+def documents(*texts: str) -> str:
+    """Several documents as one file."""
+    return "\n---\n".join(text.strip("\n") for text in texts) + "\n"
+
+
+def gateway(name: str, listeners: str, *, namespace: str = "default") -> str:
+    """A Gateway with these listeners (YAML of the list)."""
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+  gatewayClassName: gatewright
+  listeners:
+{_list(listeners)}
+"""
+
+
+def service(name: str, *ports: int, namespace: str = "default", port: int = 80, app_protocol: str = "") -> str:
+    """A Service on `port`, and the EndpointSlice that says on which ports of loopback its endpoints are (none: no endpoints)."""
+    protocol = f", appProtocol: {app_protocol}" if app_protocol else ""
+    slices = [_slice(f"{name}-{number}", name, namespace, target) for number, target in enumerate(ports)]
+    return documents(
+        f"""
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+  ports: [{{name: http, port: {port}{protocol}}}]
+""",
+        *slices,
+    )
+
+
+def _slice(name: str, owner: str, namespace: str, port: int) -> str:
+    return f"""
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: {name}, namespace: {namespace}, labels: {{kubernetes.io/service-name: {owner}}}}}
+addressType: IPv4
+endpoints: [{{addresses: [127.0.0.1]}}]
+ports: [{{name: http, port: {port}}}]
+"""
+
+
+def route(
+    name: str,
+    rules: str,
+    *,
+    hostnames: Sequence[str] | None = None,
+    parents: str = "- name: edge",
+    namespace: str = "default",
+) -> str:
+    """An HTTPRoute with these rules and parents (YAML of the lists), for the host `<name>.test` unless told otherwise."""
+    hosts = [f"{name}.test"] if hostnames is None else hostnames
+    listed = f"  hostnames: [{', '.join(map(repr, hosts))}]\n" if hosts else ""
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+  parentRefs:
+{_list(parents)}
+{listed}  rules:
+{_list(rules)}
+"""
+
+
+def _list(text: str) -> str:
+    return indent(dedent(text).strip("\n"), "  ")
