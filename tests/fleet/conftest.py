@@ -1,3 +1,5 @@
+"""The Envoy under test, and a state directory of one's own."""
+
 import asyncio
 import shutil
 import signal

@@ -1,3 +1,5 @@
+"""The client of the admin interface, against a live Envoy and against silence."""
+
 import asyncio
 from collections.abc import Callable
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Control planes that are killed or told to stop: their Envoys, and what the next control plane makes of these."""
+
 import asyncio
 import os
 import signal

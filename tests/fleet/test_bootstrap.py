@@ -1,3 +1,5 @@
+"""Bootstraps: every name is Envoy's, and Envoy takes every variant."""
+
 import importlib
 import json
 import subprocess

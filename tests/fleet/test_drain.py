@@ -1,3 +1,5 @@
+"""From Envoy's gauges to what is still under way."""
+
 from gatewright.fleet.drain import open_connections, under_way
 
 IDLE = {

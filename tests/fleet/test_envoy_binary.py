@@ -1,3 +1,5 @@
+"""Where Envoy is looked for, and what is said when it is not there."""
+
 import asyncio
 import re
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""What a user reads when a proxy cannot run, and that nothing else suffers."""
+
 import asyncio
 import os
 import signal
@@ -135,6 +137,9 @@ def test_settings_that_do_not_work_leave_the_running_envoy_in_charge(
             refused = await record.reached(Phase.RUNNING, after=after)
             assert before.pid == refused.pid
             first, after = await get(port), len(record.states)
+            await fleet.apply(proxy(port))
+            assert ProxyState("default/eg", Phase.RUNNING, "", before.pid) == await record.reached(Phase.RUNNING, after=after)
+            after = len(record.states)
             await fleet.apply(proxy(port, concurrency=2))
             await record.reached(Phase.RUNNING, after=after)
             second = await get(port)

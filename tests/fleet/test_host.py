@@ -1,3 +1,5 @@
+"""Proxies start, are started again, change and leave."""
+
 import asyncio
 import os
 import resource

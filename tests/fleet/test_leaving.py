@@ -1,3 +1,5 @@
+"""Drains: what is waited for, for how long, and what changes one's mind."""
+
 import asyncio
 import time
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+"""Following, limiting and quoting what Envoy writes."""
+
 from pathlib import Path
 
 import pytest

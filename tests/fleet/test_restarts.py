@@ -1,3 +1,5 @@
+"""How long to wait before the next start."""
+
 from itertools import accumulate, repeat
 
 from gatewright.fleet.restarts import Restarts

@@ -1,3 +1,5 @@
+"""Names, sockets and command lines of proxies."""
+
 from pathlib import Path
 
 from hypothesis import given

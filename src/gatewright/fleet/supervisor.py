@@ -115,6 +115,7 @@ class Supervisor:
                 await self._replace(self._current, wanted)
             elif self._live:
                 await self._set_log_levels(wanted)
+                self._forgive(self._current, wanted)
             await self._watch()
 
     async def _watch(self) -> None:
@@ -199,35 +200,44 @@ class Supervisor:
     # --- changing -------------------------------------------------------------------------------------------------------------
 
     def _must_be_replaced(self, current: EnvoyProcess, wanted: ProxySpec) -> bool:
+        fixed = self._fixed(wanted)
+        return fixed not in ((), self._refused) and (self._worn or fixed != specs.fixed(current.arguments))
+
+    def _fixed(self, wanted: ProxySpec) -> tuple[str, ...]:
+        """What only another process can change; nothing when there is no Envoy to make one of."""
         envoy = self._surroundings.envoy
-        if isinstance(envoy, MissingEnvoy):
-            return False
-        fixed = specs.fixed(self._command(envoy, wanted, 0, 0))
-        return fixed != self._refused and (self._worn or fixed != specs.fixed(current.arguments))
+        return () if isinstance(envoy, MissingEnvoy) else specs.fixed(self._command(envoy, wanted, 0, 0))
 
     async def _replace(self, current: EnvoyProcess, wanted: ProxySpec) -> None:
         """Hot restart: https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/operations/hot_restart."""
         base_id, epoch = specs.base_id_of(current.arguments), specs.epoch_of(current.arguments) + 1
         successor = self._spawn(wanted, base_id, epoch)
         if isinstance(successor, str):
-            self._refuse(wanted, successor)
+            await self._refuse(wanted, successor)
             return
         await first(successor.wait(), self._probe(successor), self._until_hopeless())
         if successor.ended is not None:
-            self._refuse(wanted, explain_end(successor.ended, logs.tail(self._files.log, successor.log_offset)))
+            await self._refuse(wanted, explain_end(successor.ended, logs.tail(self._files.log, successor.log_offset)))
             return
         self._former[current] = time.monotonic()
         self._current, self._live, self._worn, self._levels = successor, self._wanted is not None, False, _levels(wanted)
         self._refused = ()
         self._report(Phase.RUNNING)
 
-    def _refuse(self, wanted: ProxySpec, why: str) -> None:
+    async def _refuse(self, wanted: ProxySpec, why: str) -> None:
         """The new Envoy did not come up: the old one, which may have given away its admin interface, goes on."""
-        envoy = self._surroundings.envoy
-        if isinstance(envoy, Path):
-            self._refused = specs.fixed(self._command(envoy, wanted, 0, 0))
-        self._worn = True
+        self._refused = self._fixed(wanted)
+        try:
+            await self._prober.server_info()
+        except AdminError:
+            self._worn = True
         self._report(Phase.RUNNING, f"runs with its previous settings; with the new ones: {why}")
+
+    def _forgive(self, current: EnvoyProcess, wanted: ProxySpec) -> None:
+        """What was refused is not wanted any more."""
+        if self._refused and self._fixed(wanted) == specs.fixed(current.arguments):
+            self._refused = ()
+            self._report(Phase.RUNNING)
 
     async def _until_hopeless(self) -> None:
         """A while after the proxy is not wanted any more: drained after a hot restart, it can say what the old one still does."""
@@ -253,7 +263,8 @@ class Supervisor:
             if self._wanted is not None:
                 self._worn = True
                 return
-        await asyncio.gather(*(_quit(process) for process in self._processes()))
+        for process in reversed(self._processes()):  # a successor that leaves wants to tell its predecessor, and waits for that
+            await _quit(process)
         self._current, self._former, self._retired = None, {}, True
         state_files.sweep(self._files)
         if self._forgotten:
