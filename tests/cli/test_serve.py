@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -78,7 +79,7 @@ class Place(NamedTuple):
     @property
     def environ(self) -> dict[str, str]:
         """The environment of every command of a test."""
-        return {**os.environ, "XDG_STATE_HOME": str(self.home)}
+        return {**os.environ, "XDG_STATE_HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run")}
 
 
 @pytest.fixture
@@ -88,7 +89,8 @@ def place(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Place]:
     folder, port = tmp_path / "routes", free_port()
     folder.mkdir()
     (folder / "all.yaml").write_text(BASE.format(port=port, backend=backend.server_address[1]))
-    yield Place(folder, port, tmp_path / "home")
+    with tempfile.TemporaryDirectory(prefix="gw-") as home:  # short, so that sockets stay in it
+        yield Place(folder, port, Path(home))
     backend.shutdown()
     backend.server_close()
 
@@ -190,10 +192,10 @@ def test_readiness_metrics_and_status_over_http(place: Place, free_port: Callabl
 def test_an_envoy_gateway_file(place: Place, free_port: Callable[[], int], tmp_path: Path) -> None:
     """Paths, state folder, log format and admin address come from the file; what it asks for in vain is a warning."""
     config, admin = tmp_path / "config.yaml", free_port()
-    config.write_text(CONFIG.format(folder=place.folder, state=tmp_path / "var", admin=admin))
+    config.write_text(CONFIG.format(folder=place.folder, state=place.home / "var", admin=admin))
     with Serving(place, "--config", str(config)) as serving:
         assert 200 == answer(admin, "/api/about")
-        assert 0 == gatewright(place, "status", "gtw/web", "--state-dir", str(tmp_path / "var"))[0]
+        assert 0 == gatewright(place, "status", "gtw/web", "--state-dir", str(place.home / "var"))[0]
         logged = [json.loads(line) for line in serving.stop().splitlines()]
     assert "rateLimit: global rate limits are not there yet" in [line.get("field") for line in logged]
 
@@ -207,3 +209,13 @@ def test_a_start_that_cannot_succeed_is_one_line(place: Place) -> None:
     with Serving(place, str(place.folder)) as first:
         code, _, err = gatewright(place, "serve", str(place.folder), "--log-level", "error")
         assert (3, 1, True) == (code, err.count("\n"), str(first.process.pid) in err)
+
+
+def test_a_state_folder_with_a_long_name(place: Place, tmp_path: Path) -> None:
+    """Its sockets are elsewhere; Envoy runs, status finds them, and the place is left empty."""
+    state = tmp_path / ("long" * 20)
+    runtime = place.home / "run"
+    with Serving(place, str(place.folder), "--state-dir", str(state)):
+        assert runtime / "gatewright" == (state / "admin.sock").readlink().parent.parent
+        until(lambda: gatewright(place, "status", "--state-dir", str(state))[0] == 0)
+    assert [] == list((runtime / "gatewright").iterdir())

@@ -4,6 +4,7 @@ A shared /tmp is the last resort for sockets whose path would be too long: a fol
 another user could listen in our place. Who may use the state folder is settled by the fleet's lock in it.
 """
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -24,6 +25,13 @@ def prepare(settings: Settings) -> None:
         make_private(folder)
     if settings.status_dir:
         make(settings.status_dir)
+
+
+def tidy(settings: Settings) -> None:
+    """Remove the folder of sockets if it is one apart and nothing uses it any more."""
+    if settings.socket_dir != settings.state_dir:
+        with contextlib.suppress(OSError):
+            settings.socket_dir.rmdir()
 
 
 def make(folder: Path) -> None:

@@ -111,6 +111,8 @@ def run(configured: Configured) -> int:
         if not known:
             raise
         raise Failure(str(known[0])) from error
+    finally:
+        folders.tidy(settings)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
