@@ -26,8 +26,15 @@ class Record:
         self.log: list[LogLine] = []
         self.access_log = b""
 
-    def fleet(self, state_dir: Path, envoy: Path | MissingEnvoy) -> HostFleet:
-        return HostFleet(state_dir, envoy, self.states.append, on_log=self._note_log, on_access_log=self._note_access_log)
+    def fleet(self, state_dir: Path, envoy: Path | MissingEnvoy, socket_dir: Path | None = None) -> HostFleet:
+        return HostFleet(
+            state_dir,
+            envoy,
+            self.states.append,
+            socket_dir=socket_dir,
+            on_log=self._note_log,
+            on_access_log=self._note_access_log,
+        )
 
     def _note_log(self, _proxy: str, line: LogLine) -> None:
         self.log.append(line)

@@ -87,6 +87,15 @@ def test_an_argument_that_envoy_does_not_know_is_told(record: Record, state_dir:
     assert "--no-such-option" in message
 
 
+def test_a_directory_that_cannot_be_written_is_told(record: Record, state_dir: Path, envoy: Path) -> None:
+    """A full disk, a file in the way: the proxy fails with the system's reason, and is tried again."""
+    (state_dir / "proxies").mkdir()
+    directory = state_dir / "proxies" / "default-eg-e41e7b31"
+    directory.touch()
+
+    assert f"cannot write to {directory}: File exists" == failing(record, state_dir, envoy).message
+
+
 def test_a_proxy_that_keeps_falling_is_tried_ever_less_often(record: Record, state_dir: Path, tmp_path: Path) -> None:
     """Twice at once, then after 0.25 s and 0.5 s; the state stays Failed meanwhile."""
     starts = tmp_path / "starts"

@@ -100,6 +100,24 @@ def test_proxies_do_not_disturb_each_other(record: Record, state_dir: Path, envo
     assert ["default-eg-e41e7b31"] == [entry.name for entry in (state_dir / "proxies").iterdir()]
 
 
+def test_a_long_state_directory_has_its_sockets_elsewhere(
+    record: Record, state_dir: Path, envoy: Path, free_port: FreePort
+) -> None:
+    """Paths of Unix sockets end at 107 bytes; those of home directories do not."""
+    port, long = free_port(), state_dir / ("d" * 120)
+
+    async def scenario() -> int:
+        async with record.fleet(long, envoy, socket_dir=state_dir) as fleet:
+            await fleet.apply(proxy(port))
+            await record.reached(Phase.RUNNING)
+            status = await get(port)
+            await fleet.stop(0)
+            return status
+
+    assert 200 == asyncio.run(scenario())
+    assert [long] == list(state_dir.iterdir())
+
+
 def test_applying_the_same_again_changes_nothing(record: Record, state_dir: Path, envoy: Path, free_port: FreePort) -> None:
     """`apply` may be called after every batch."""
     port = free_port()
