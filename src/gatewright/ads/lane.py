@@ -132,6 +132,8 @@ class Lane:
         self.refused.pop(name, None)
         if resource is None:
             self.rows.pop(name, None)
+        elif self.subscription.held.get(name) == resource.version:
+            self.good[name] = resource
         self._report(name)
 
     def owe(self, name: str, since: int) -> None:
@@ -213,7 +215,17 @@ class Lane:
             self._report(name)
         return received
 
-    def refuse(self, resource: Resource, message: str) -> None:
+    def suspect(self, resource: Resource) -> None:
+        """Hold back `resource`, which is under way, until Envoy has said what it thinks of it."""
+        name = resource.name
+        row = self.rows.get(name)
+        if not self.holds_back(name) and row is not None:
+            self._refuse(resource, "")
+            for flight in self.flights.values():
+                flight.upserts.pop(name, None)
+            self.touch(name, row.batch)
+
+    def _refuse(self, resource: Resource, message: str) -> None:
         """Hold back `resource`. Envoy may keep a half-made cluster in mind, and then confirms no other: it is told to undo it."""
         name = resource.name
         known = self.refused.get(name)
@@ -251,8 +263,11 @@ class Lane:
         """Hold back whoever is to blame; if that is not known yet, try the halves one after the other."""
         names = tuple(upserts)
         culprits = blame(self.type_url, error, names) or ({names[0]: error} if len(names) == 1 else {})
+        for name, resource in upserts.items():
+            if self.refused.get(name) == Refusal(resource.version, ""):
+                del self.refused[name]
         for name, message in culprits.items():
-            self.refuse(upserts[name], message)
+            self._refuse(upserts[name], message)
         if not culprits and names:
             half = len(names) // 2
             self._suspects.extendleft((names[half:], names[:half]))

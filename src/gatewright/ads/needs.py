@@ -69,8 +69,8 @@ def blame(type_url: str, message: str, names: Collection[str]) -> dict[str, str]
     """The culprits that Envoy names in a refusal, each with the words about it; none if it does not say.
 
     CDS and LDS apply what they can and list the rest as "name: reason", joined by ", " or by line ends. A field out of its range
-    refuses the whole response, after a dump of the resource that has it. Otherwise, the other types stop at the first problem without
-    saying where.
+    refuses the whole response, after a dump of the resource that has it. Otherwise, the other types stop at the first problem,
+    without saying where.
     """
     if (invalid := _INVALID.match(message)) is not None:
         return {invalid[1]: invalid[2]} if invalid[1] in names else {}

@@ -82,7 +82,10 @@ class Session:
     def receive(self, request: Request) -> Verdict:
         """Take in a request, and say what it was about a response."""
         lane = self._lane(request.type_url)
+        first = not lane.subscription.started
         received = lane.receive(request, self.published)
+        if first and lane.type_url == ENDPOINTS:
+            self._warmup.endpoints_listed()
         if received.response is not None:
             self._late.discard(lane.type_url)
             self._warmup.answered(received.response)

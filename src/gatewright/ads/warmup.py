@@ -5,8 +5,8 @@ responses it has taken in (ClusterManagerImpl::updateClusterCounts). So its answ
 names and first health checks are there, which is what routes wait for. But one cluster that is slow would keep all others
 waiting, and one that Envoy gave up half-made keeps it silent for good. Hence, when an answer does not come soon, clusters are
 judged one by one by their endpoints, which Envoy asks for when it has taken the cluster and acknowledges when the cluster can
-use them; more clusters are sent without waiting; and one that Envoy did not ask endpoints for, though it answered to later
-responses, is taken for refused and removed again, which frees its tongue.
+use them; more clusters are sent without waiting; and those that Envoy did not ask endpoints for, though it answered to later
+responses, or that are all that can be the reason of its silence, are undone, which frees its tongue.
 
 A cluster that is updated, or shares the endpoints of another, warms again without asking for them again: they are sent once
 more.
@@ -19,8 +19,6 @@ import msgspec
 from gatewright.ads.lane import Flight, Lane
 from gatewright.ads.messages import Response
 from gatewright.ads.needs import Warming, warming_of
-
-SILENT = "Envoy does not confirm this cluster, nor does it ask for its endpoints"
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -45,9 +43,17 @@ class Warmup:
         """Clusters were sent. Endpoints that Envoy asked for before, it will not ask for again."""
         needs = {name: warming_of(resource) for name, resource in response.upserts.items()}
         self._needs[response.nonce] = needs
-        opened = self._clusters.flights[response.nonce].upserts
-        for name, need in needs.items():
-            if need.endpoints in self._endpoints.subscription.names and need.endpoints is not None:
+        self._owe_endpoints(response.nonce)
+
+    def endpoints_listed(self) -> None:
+        """Envoy has said on a new stream which endpoints it holds. Clusters sent before that warm as well."""
+        for nonce in self._needs:
+            self._owe_endpoints(nonce)
+
+    def _owe_endpoints(self, nonce: str) -> None:
+        opened = self._clusters.flights[nonce].upserts
+        for name, need in self._needs[nonce].items():
+            if need.endpoints is not None and need.endpoints in self._endpoints.subscription.names and name in opened:
                 self._endpoints.owe(need.endpoints, opened[name])
 
     def answered(self, response: Response) -> None:
@@ -71,7 +77,7 @@ class Warmup:
         for nonce, flight in list(self._clusters.flights.items()):
             if now - flight.sent_at < self._pace.stall:
                 continue
-            self._refuse_silent(nonce)
+            self._suspect(nonce)
             for name in [name for name in flight.upserts if self._is_warm(nonce, name)]:
                 del flight.upserts[name]
             if now - flight.sent_at >= self._pace.warming and (names := _give_up(flight)):
@@ -79,20 +85,23 @@ class Warmup:
 
     def _is_warm(self, nonce: str, name: str) -> bool:
         need = self._needs[nonce].get(name, Warming())
-        if need.endpoints is None or need.more:
-            return False
-        return need.endpoints in self._endpoints.subscription.names and not self._endpoints.is_open(need.endpoints)
+        return need.endpoints is not None and not need.more and self._is_served(need.endpoints)
 
-    def _refuse_silent(self, nonce: str) -> None:
+    def _is_served(self, endpoints: str) -> bool:
+        return endpoints in self._endpoints.subscription.names and not self._endpoints.is_open(endpoints)
+
+    def _suspect(self, nonce: str) -> None:
+        """Hold back the clusters that may be why Envoy is silent, and have them undone: then it says who it was."""
         if self._newest_answer < int(nonce):
             return
-        upserts = self._clusters.subscription.under_way[nonce].upserts
-        for name, need in self._needs[nonce].items():
-            if need.endpoints is None or need.endpoints in self._endpoints.subscription.names or self._clusters.holds_back(name):
-                continue
-            self._clusters.refuse(upserts[name], SILENT)
-            self._clusters.flights[nonce].upserts.pop(name, None)
-            self._clusters.touch(name, self._clusters.rows[name].batch if name in self._clusters.rows else 0)
+        needs = self._needs[nonce]
+        asked = self._endpoints.subscription.names
+        suspects = [name for name, need in needs.items() if need.endpoints is not None and need.endpoints not in asked]
+        everything = [need for others in self._needs.values() for need in others.values()]
+        if all(need.endpoints is not None and not need.more and self._is_served(need.endpoints) for need in everything):
+            suspects = [name for name in needs if name in self._clusters.good]
+        for name in suspects:
+            self._clusters.suspect(self._clusters.subscription.under_way[nonce].upserts[name])
 
 
 def _give_up(flight: Flight) -> tuple[str, ...]:
