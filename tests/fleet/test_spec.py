@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gatewright.fleet import spec as specs
@@ -17,6 +17,8 @@ def command(spec: ProxySpec, base_id: int = 1, epoch: int = 0) -> tuple[str, ...
 
 
 @given(st.text(min_size=1, max_size=600))
+@example(".")
+@example("../..")
 def test_any_name_fits_file_systems_and_sockets(name: str) -> None:
     """However long or strange a proxy key, its directory has a legal name and its sockets fit sockaddr_un."""
     files = STATE.proxy(name)

@@ -147,8 +147,8 @@ class StateLayout(msgspec.Struct, frozen=True):
 
 def slug(name: str) -> str:
     """File-system-safe, unique name for a proxy key: `default/eg` is `default-eg-` and its digest, as in a Deployment's name."""
-    readable = re.sub(r"[^A-Za-z0-9.-]", "-", name)[:_READABLE].rstrip("-")
-    return f"{readable}-{digest(name)}"
+    readable = re.sub(r"[^A-Za-z0-9.-]", "-", name)[:_READABLE].strip("-.")
+    return f"{readable}-{digest(name)}" if readable else digest(name)
 
 
 def digest(name: str) -> str:
