@@ -15,6 +15,8 @@ from gatewright.flow import World
 from gatewright.graph.tables import PROXIES
 from gatewright.sources.changes import SourceProblem
 from gatewright.status.document import StatusDocument
+from gatewright.status.tables import DOCUMENTS
+from gatewright.world import BY_KIND
 
 
 class Overview:
@@ -77,8 +79,15 @@ class Overview:
         return dict(Counter(str(state.phase) for state in self._states.values()))
 
     def statuses(self) -> Iterable[StatusView]:
-        """The published status of every object that has one."""
-        return self._feed.views()
+        """The published status of every object that may have one, in order; empty where nothing was published."""
+        views = {view.key: view for view in self._feed.views()}
+        for kind in DOCUMENTS:
+            for key, each in self._world.rows(BY_KIND[kind]).items():
+                unknown = StatusView(
+                    kind, each.api_version, StatusMetadata(key.name, key.namespace, each.metadata.generation), {}
+                )
+                views.setdefault(unknown.key, unknown)
+        return [views[key] for key in sorted(views)]
 
     def problems(self) -> Iterable[ProblemView]:
         """Every document (or file) that was not taken."""
@@ -111,7 +120,7 @@ class Overview:
             if view.proxy in self._world.rows(PROXIES)
             and not (view.phase == Phase.RUNNING and view.connected and view.confirmed >= view.settled)
         ]
-        return Readiness(not reasons, tuple(reasons))
+        return Readiness(ready=not reasons, reasons=tuple(reasons))
 
     def watch(self) -> AsyncGenerator[StatusEvent, None]:
         """All statuses, then every change."""

@@ -73,8 +73,11 @@ class Control:
         self._status_files = StatusFiles(settings.status_dir) if settings.status_dir else None
         if self._status_files:
             writers.append(self._status_files)
-        self._publication = Publication(self._ads.wait, writers)
+        self._publication = Publication(self._ads.wait, writers, self._written)
         self._batch = 0
+        self._published_at = 0.0
+        self._connected_since: dict[str, float] = {}
+        self._pids: dict[str, int] = {}
         self._complete = False
         self._wake = asyncio.Event()
         self._reshape = asyncio.Event()
@@ -150,6 +153,18 @@ class Control:
     def _progressed(self, progress: Progress) -> None:
         self._metrics.connected(progress.proxy, connected=progress.connected)
         self._overview.progressed(progress)
+        now = time.perf_counter()
+        if progress.settled == self._batch:
+            self._metrics.confirmed(progress.proxy, now - self._published_at)
+        if progress.connected:
+            self._connected_since.setdefault(progress.proxy, now)
+        elif progress.proxy in self._connected_since:
+            self._metrics.stream_closed(progress.proxy, now - self._connected_since.pop(progress.proxy))
+
+    def _written(self, kinds: Counter[str], seconds: float) -> None:
+        for kind, count in kinds.items():
+            for _ in range(count):
+                self._metrics.status_written(kind, seconds / kinds.total())
 
     def _proxy_changed(self, state: ProxyState) -> None:
         self._overview.proxy(state)
@@ -158,8 +173,12 @@ class Control:
         message = state.message or ("" if running else f"its Envoy is {state.phase.lower()}")
         gone = state.phase is Phase.STOPPED
         self._world.put(s.PROXY_HEALTH, state.proxy, None if gone else s.ProxyHealth(running=running, message=message))
+        if state.pid is not None and self._pids.setdefault(state.proxy, state.pid) != state.pid:
+            self._pids[state.proxy] = state.pid
+            self._metrics.proxy_restarted(state.proxy)
         level = _log.warning if state.phase is Phase.FAILED else _log.info
-        level("proxy", proxy=state.proxy, phase=str(state.phase), pid=state.pid, message=state.message)
+        said = {"message": state.message} if state.message else {}
+        level("proxy", proxy=state.proxy, phase=str(state.phase), pid=state.pid, **said)
         self._wake.set()
 
     async def _tick(self) -> None:
@@ -205,7 +224,9 @@ class Control:
         for proxy in changes.get(g.PROXIES, ()):
             if proxy not in wanted:
                 self._ads.forget(proxy)
+                self._metrics.proxy_gone(proxy)
         self._ads.publish(self._batch, resources)
+        self._published_at = time.perf_counter()
         self._overview.settled(self._batch)
         for proxy in {change.proxy for change in resources}:
             self._metrics.published(proxy)
@@ -217,7 +238,6 @@ class Control:
         )
         kinds = {ref.name: len(self._world.rows(ref)) for ref in BY_KIND.values() if ref in changes}
         self._metrics.objects(kinds)
-        self._metrics.ready(ready=self._overview.ready().ready)
 
     async def _shape(self) -> None:
         """Make the fleet follow the proxies table."""

@@ -5,6 +5,8 @@ that batch, or after a bounded wait for one that does neither. Of several docume
 """
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -31,8 +33,15 @@ class Writer(Protocol):
 class Publication:
     """Collects the documents of settled batches and publishes them."""
 
-    def __init__(self, confirmed: Callable[[int, float], Awaitable[bool]], writers: Sequence[Writer]) -> None:
+    def __init__(
+        self,
+        confirmed: Callable[[int, float], Awaitable[bool]],
+        writers: Sequence[Writer],
+        on_written: Callable[[Counter[str], float], None],
+    ) -> None:
+        """`confirmed(batch, seconds)` waits for the proxies; `on_written` hears how many of which kind took how many seconds."""
         self.published: dict[StatusKey, StatusDocument] = {}
+        self._on_written = on_written
         self._confirmed = confirmed
         self._writers = writers
         self._pending: dict[StatusKey, StatusDocument | None] = {}
@@ -73,8 +82,10 @@ class Publication:
             else:
                 self.published[key] = after
         if documents:
+            before = time.perf_counter()
             for writer in self._writers:
                 await writer.write(documents)
+            self._on_written(Counter(kind for kind, _ in documents), time.perf_counter() - before)
 
 
 def _timed(document: StatusDocument, before: StatusDocument | None, now: str) -> StatusDocument:
