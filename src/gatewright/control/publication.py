@@ -82,10 +82,10 @@ class Publication:
             else:
                 self.published[key] = after
         if documents:
-            before = time.perf_counter()
+            started = time.perf_counter()
             for writer in self._writers:
                 await writer.write(documents)
-            self._on_written(Counter(kind for kind, _ in documents), time.perf_counter() - before)
+            self._on_written(Counter(kind for kind, _ in documents), time.perf_counter() - started)
 
 
 def _timed(document: StatusDocument, before: StatusDocument | None, now: str) -> StatusDocument:
