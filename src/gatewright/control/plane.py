@@ -28,6 +28,7 @@ from gatewright.control.proxyspecs import proxy_spec
 from gatewright.control.publication import Publication, Writer
 from gatewright.fleet.envoy_binary import find
 from gatewright.fleet.host import HostFleet
+from gatewright.fleet.logs import LogLine
 from gatewright.fleet.spec import Phase, ProxyState
 from gatewright.flow import Changes
 from gatewright.graph import tables as g
@@ -67,6 +68,7 @@ class Control:
             find(str(settings.envoy_path) if settings.envoy_path else None),
             self._proxy_changed,
             socket_dir=settings.socket_dir,
+            on_log=_envoy_said,
         )
         self._overview = Overview(self._world)
         writers: list[Writer] = [self._overview]
@@ -247,6 +249,12 @@ class Control:
             await self._fleet.apply(
                 {name: proxy_spec(facts, self._settings) for name, facts in self._world.rows(g.PROXIES).items()}
             )
+
+
+def _envoy_said(proxy: str, line: LogLine) -> None:
+    """Pass on what Envoy logs, at its own level; what it says of refused configuration is reported by its deliveries."""
+    say = {"error": _log.warning, "critical": _log.warning, "warning": _log.warning}.get(line.level, _log.debug)
+    say("envoy", proxy=proxy, logger=line.logger, level_there=line.level, message=line.message)
 
 
 def _late(late: Late) -> None:

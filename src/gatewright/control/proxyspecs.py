@@ -2,12 +2,14 @@
 
 from typing import Final
 
+from gatewright.api.durations import milliseconds
 from gatewright.api.envoyproxy import EnvoyProxySpec
 from gatewright.fleet.spec import DEFAULT_COMPONENT_LOG_LEVELS, ProxySpec
 from gatewright.graph.proxies import ProxyFacts
 from gatewright.settings import Settings
 
 DEFAULT: Final = EnvoyProxySpec()
+DRAIN_SECONDS: Final = 60
 
 
 def proxy_spec(facts: ProxyFacts, settings: Settings) -> ProxySpec:
@@ -19,5 +21,12 @@ def proxy_spec(facts: ProxyFacts, settings: Settings) -> ProxySpec:
         log_level=levels.pop("default", "warn"),
         component_log_levels={**DEFAULT_COMPONENT_LOG_LEVELS, **levels},
         concurrency=parameters.concurrency,
+        drain_seconds=_drain_seconds(parameters),
         extra_arguments=parameters.extra_args,
     )
+
+
+def _drain_seconds(parameters: EnvoyProxySpec) -> int:
+    """How long a proxy that is replaced or no longer wanted lets requests finish; whole seconds, as Envoy takes them."""
+    timeout = parameters.shutdown.drain_timeout if parameters.shutdown else None
+    return DRAIN_SECONDS if timeout is None else -(-milliseconds(timeout) // 1000)
