@@ -1,1 +1,1 @@
-"""Where status documents go: to files (`statusfiles`), and to memory for those who ask (`memory`)."""
+"""Where status documents go: to files (`statusfiles`)."""
