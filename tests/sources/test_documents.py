@@ -108,6 +108,8 @@ def test_a_broken_json_object_hides_no_other() -> None:
     [
         ('{"a": 1, "a": 2}', 'key "a" stands twice'),
         ('{"a": "\\n", "b": NaN}', "NaN has no place in JSON"),
+        ('{"a": {"b": ["\\ud83d"]}}', "half a surrogate pair is no text"),
+        ('{"\\uDE00": 1}', "half a surrogate pair is no text"),
         ('{"a": 1e999}', "1e999 is too large"),
         ('{"a": ' + "[" * 100_000, "nested too deep"),
         ('{"a": ' + "[" * 200 + "]" * 200 + "}", "nested too deep"),

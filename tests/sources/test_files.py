@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.sources.objects import refused_route, route, together
-from tests.sources.watching import put, watching
+from tests.sources.watching import holds, put, shows, watching
 
 
 def test_the_initial_read_is_one_complete_batch(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_renamed_over_in_one_step(tmp_path: Path) -> None:
         async with watching(tmp_path) as seen:
             for version in range(1, 30):
                 put(tmp_path / "a.yaml", route("a", f"v{version}"))
-                await seen.until(lambda now, version=version: now.routes["a"] == f"v{version}")
+                await seen.until(holds(a=f"v{version}"))
             assert ([], 30) == (seen.deletions(), seen.generations["a"])
 
     asyncio.run(scenario())
@@ -215,7 +215,7 @@ def test_a_change_comes_within_milliseconds(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
                 start = time.perf_counter()
                 beside.replace(tmp_path / "a.yaml")
-                await seen.until(lambda now, version=version: now.routes.get("a") == f"v{version}")
+                await seen.until(shows("a", f"v{version}"))
                 taken.append(time.perf_counter() - start)
             assert statistics.median(taken) < 0.02
 

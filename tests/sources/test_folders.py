@@ -1,14 +1,13 @@
 """Folders that come, go and move, and symbolic links in and to them."""
 
 import asyncio
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.sources.objects import route
-from tests.sources.watching import put, watching
+from tests.sources.watching import holds, put, watching
 
 
 def test_new_folders_are_watched(tmp_path: Path) -> None:
@@ -64,7 +63,7 @@ def test_a_folder_that_moves_out_takes_its_objects_along(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("asked", ["conf", "conf/sub", "conf/sub/a.yaml"])
 def test_a_path_that_comes_goes_and_comes_again(tmp_path: Path, asked: str) -> None:
-    """A file, a folder or one below others that do not exist yet: a problem while it is missing, and picked up when it is there."""
+    """A file, a folder or one below others that do not exist yet: a problem while it is missing, read when it is there."""
     path = tmp_path / asked
     missing = [f"{path.name}: does not exist; it is read as soon as it does"]
 
@@ -75,7 +74,7 @@ def test_a_path_that_comes_goes_and_comes_again(tmp_path: Path, asked: str) -> N
                 assert missing == seen.messages(path)
                 (tmp_path / "conf/sub").mkdir(parents=True)
                 put(tmp_path / "conf/sub/a.yaml", route("a", version))
-                await seen.until(lambda now, version=version: now.routes == {"a": version})
+                await seen.until(holds(a=version))
                 assert [] == seen.messages(path)
                 shutil.rmtree(tmp_path / "conf")
 
@@ -108,10 +107,10 @@ class ConfigMap:
         folder.mkdir()
 
     def write(self, **files: str) -> None:
-        """One update, in kubelet's order: new folder, swap, links for new names, links of gone names removed, old folder removed."""
+        """One update, in kubelet's order: new folder, swap, links for new names, then what is gone is removed."""
         self._version += 1
         data = self.folder / "..data"
-        old = self.folder / os.readlink(data) if data.is_symlink() else None
+        old = self.folder / data.readlink() if data.is_symlink() else None
         new = self.folder / f"..2026_11_23_{self._version}"
         new.mkdir()
         for name, text in files.items():
@@ -139,7 +138,7 @@ def test_a_config_map_changes_all_at_once(tmp_path: Path) -> None:
             for version in ("v2", "v3", "v4"):
                 batches = len(seen.batches)
                 await asyncio.to_thread(mount.write, a=route("a", version), b=route("b", version), new=route("new", version))
-                await seen.until(lambda now, version=version: now.routes == {"a": version, "b": version, "new": version})
+                await seen.until(holds(a=version, b=version, new=version))
                 await seen.quiet()
                 assert (batches + 1, {}) == (len(seen.batches), seen.problems)
             assert ["gone"] == seen.deletions()
@@ -160,7 +159,7 @@ def test_a_config_map_with_a_large_file_changes_all_at_once(tmp_path: Path) -> N
         async with watching(tmp_path) as seen:
             for version in ("v2", "v3"):
                 write(version)
-                await seen.until(lambda now, version=version: now.routes == {"large": version, "small": version})
+                await seen.until(holds(large=version, small=version))
             assert 3 == len(seen.batches)
 
     asyncio.run(scenario())

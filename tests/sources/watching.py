@@ -89,3 +89,13 @@ def put(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.{time.monotonic_ns()}")
     beside.write_text(text)
     beside.replace(path)
+
+
+def holds(**routes: str) -> Callable[[Watching], bool]:
+    """A condition: these are all routes, with these backends."""
+    return lambda now: now.routes == routes
+
+
+def shows(name: str, backend: str) -> Callable[[Watching], bool]:
+    """A condition: this route has this backend, whatever else there is."""
+    return lambda now: now.routes.get(name) == backend

@@ -157,8 +157,8 @@ def _read_json(piece: Piece, text: str) -> Iterator[_Read]:
         try:
             value, end = DECODER.raw_decode(text, at)
             part = Piece(text[at:end].encode(), line)
-            deep = Fault("nested too deep", line, 1) if too_deep(value) else None
-            yield _Read(part, None if deep else value, line, deep)
+            wrong = "nested too deep" if too_deep(value) else "half a surrogate pair is no text" if _is_torn(part, value) else ""
+            yield _Read(part, None if wrong else value, line, Fault(wrong, line, 1) if wrong else None)
         except (ValueError, RecursionError) as error:
             if none_yet and not _is_json(text[at:]):
                 yield from _read_yaml(piece, text)
@@ -173,6 +173,17 @@ def _read_json(piece: Piece, text: str) -> Iterator[_Read]:
 def _after_blank(text: str, at: int) -> int:
     found = _BLANK.match(text, at)
     return found.end() if found else at
+
+
+def _is_torn(piece: Piece, value: object) -> bool:
+    """Whether a string of `value` cannot be written again, since an escape in it stands for half a character."""
+    if b"\\ud" not in piece.text.lower():
+        return False
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _is_json(text: str) -> bool:

@@ -7,6 +7,7 @@ nothing else.
 
 import asyncio
 import contextlib
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
-import msgspec
 import yaml_rs
 
 from gatewright import log
@@ -35,6 +35,7 @@ _log: Final = log.logger(__name__)
 
 # Plain words that yaml-rs leaves unquoted, and that are no strings to Kubernetes.
 _AMBIGUOUS: Final = re.compile(r"^(?:.* )?(?:[yYnN]|[-+]?0[oO][0-7]+|[-+.]?[0-9][0-9.]*_[0-9_.]*)(?:: .*|:)?$", re.MULTILINE)
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # YAML wants these escaped
 
 
 class _Failure(NamedTuple):
@@ -159,9 +160,10 @@ def rendered(document: StatusDocument) -> str:
     metadata = {"name": document.key.name, **namespace, "generation": document.generation}
     whole = {"apiVersion": document.api_version, "kind": document.kind, "metadata": metadata, "status": document.body}
     text = yaml_rs.dumps(whole).removeprefix("---\n") + "\n"
-    if _AMBIGUOUS.search(text) is None:
+    if _AMBIGUOUS.search(text) is None and _UNPRINTABLE.search(text) is None:
         return text
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"  # JSON is YAML, with all strings quoted
+    quoted = json.dumps(whole, indent=2, ensure_ascii=False)  # JSON is YAML, with all strings quoted
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted) + "\n"
 
 
 def _safe(part: str) -> str:
