@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,11 +116,28 @@ def test_without_permission(name: str) -> None:
             chmod(folder / name, 0)
             if name == "a.yaml":
                 await seen.until(lambda now: now.problems)
+            await seen.quiet(0.1)
             assert ["a", "b"] == sorted(seen.routes)
             chmod(folder / name, 0o755)
 
     with unprivileged() as folder:
         asyncio.run(scenario(folder))
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """A file whose name has a stray byte is a problem that can be shown, until it is renamed."""
+    strange = os.fsencode(tmp_path) + b"/\xff.yaml"
+
+    async def scenario() -> None:
+        async with watching(tmp_path) as seen:
+            put(tmp_path / "a.yaml", route("a"))
+            os.rename(tmp_path / "a.yaml", strange)  # noqa: PTH104 - no Path can be made of it
+            await seen.until(lambda now: now.problems)
+            assert ["\ufffd.yaml: its name is not UTF-8"] == seen.messages(tmp_path / "\ufffd.yaml")
+            os.rename(strange, tmp_path / "a.yaml")  # noqa: PTH104 - as above
+            await seen.until(lambda now: now.routes == {"a": "one"} and not now.problems)
+
+    asyncio.run(scenario())
 
 
 def test_a_large_file_is_refused_and_keeps_its_objects(tmp_path: Path) -> None:
@@ -270,21 +288,23 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.parametrize("options", [{}, {"watch_limit": 1, "interval": 0.05}], ids=["told", "looking"])
 @pytest.mark.parametrize("seed", range(3))
-def test_any_history_ends_as_a_fresh_read_does(tmp_path: Path, seed: int) -> None:
+def test_any_history_ends_as_a_fresh_read_does(tmp_path: Path, seed: int, options: dict[str, Any]) -> None:
     """Files written, moved, removed, broken, linked and swapped at full speed: what is known in the end is what stands there."""
     chance = random.Random(seed)  # noqa: S311 - the same history in every run
     root = tmp_path / "root"
     root.mkdir()
 
     async def scenario() -> None:
-        async with watching(root) as seen:
+        async with watching(root, **options) as seen:
             for _ in range(10):
                 await asyncio.to_thread(acts, chance, root)
                 await asyncio.sleep(chance.choice([0, 0.005, 0.02]))
             await asyncio.to_thread(mend, root)
             await asyncio.sleep(0.3)
             async with watching(root) as fresh:
+                seen.problems.pop(WATCHING, None)
                 assert (fresh.routes, fresh.problems) == (seen.routes, seen.problems)
 
     asyncio.run(scenario())

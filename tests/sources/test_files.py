@@ -165,6 +165,21 @@ def test_a_file_linked_into_place(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_file_that_is_copied_slowly(tmp_path: Path) -> None:
+    """A new file that is written for a while is read when it is closed, not half."""
+
+    async def scenario() -> None:
+        async with watching(tmp_path) as seen:
+            with (tmp_path / "a.yaml").open("w") as file:
+                for part in (route("a"), "---\n", route("b")[:20], route("b")[20:]):
+                    file.write(part)
+                    file.flush()
+                    assert 0 == await seen.quiet(0.08)
+            await seen.until(holds(a="one", b="one"))
+
+    asyncio.run(scenario())
+
+
 def test_the_same_object_in_two_files(tmp_path: Path) -> None:
     """The first in path order counts, the other says where it is, and takes over when the first goes."""
     put(tmp_path / "1.yaml", route("a", "one"))

@@ -1,4 +1,8 @@
-"""Reading one file, bounded in size and never blocking: what it holds, that it is as it was, or why it cannot be read."""
+"""Reading one file, bounded in size and never blocking.
+
+What comes back is a value: what the file holds, that it is as it was, that it is gone, or why it cannot be read. All of it may
+run in any thread.
+"""
 
 # ruff: noqa: PTH116 - paths are text here, as they come from the kernel and go into batches, ten thousand at a time
 
@@ -6,6 +10,7 @@ import hashlib
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
@@ -14,6 +19,7 @@ from gatewright.sources.declarations import Declaration
 State: TypeAlias = tuple[int, ...]
 
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_TICK: Final = 20_000_000  # nanoseconds, more than a tick of any kernel's file clock
 
 
 class Seen(NamedTuple):
@@ -48,7 +54,7 @@ class Parsed(NamedTuple):
 
 
 def state_of(path: str) -> tuple[State, int] | Missing | Trouble:
-    """The state of a file's inode (it differs after every write that a clock can tell) and its size in bytes."""
+    """The state of a file's inode, empty when it says nothing since the file was only just written, and its size in bytes."""
     try:
         return _regular(os.stat(path))
     except FileNotFoundError:
@@ -96,9 +102,19 @@ def read_and_parse(
     return Parsed(content._replace(text=b""), tuple(declarations))
 
 
+def is_being_written(path: str, seconds: float) -> bool:
+    """Whether `path` was written in the last `seconds`, so that more may follow."""
+    try:
+        return 0 <= time.time() - os.stat(path).st_mtime < seconds
+    except OSError:
+        return False
+
+
 def _regular(found: os.stat_result) -> tuple[State, int] | Trouble:
     if not stat.S_ISREG(found.st_mode):
         return Trouble("is no regular file")
+    if time.time_ns() - found.st_mtime_ns < _TICK:  # a second write could leave the same time: nothing is known for sure
+        return (), found.st_size
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns), found.st_size
 
 

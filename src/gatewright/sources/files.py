@@ -5,7 +5,7 @@ it into the ledger, and takes in what came meanwhile, so that a burst of changes
 file is parsed in a thread, beside everything else. Lost events, missing watches and the first read are looks at everything.
 """
 
-# ruff: noqa: PTH114, PTH119, PTH120 - paths are text here, as they come from the kernel and go into batches, ten thousand at a time
+# ruff: noqa: PTH114 - paths are text here, as they come from the kernel and go into batches, ten thousand at a time
 
 import asyncio
 import functools
@@ -17,10 +17,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final
 
 from gatewright.sources.changes import Batch
-from gatewright.sources.contents import Content, Missing, Parsed, Seen, Trouble, read, read_and_parse, state_of
+from gatewright.sources.contents import Content, Missing, Parsed, Seen, Trouble, is_being_written, read, read_and_parse, state_of
 from gatewright.sources.declarations import Admit, Reader
 from gatewright.sources.ledger import Ledger
-from gatewright.sources.tree import Found, Tree, is_ours, is_wanted
+from gatewright.sources.tree import Found, Tree, is_wanted
 from gatewright.sources.watch import Notice, Watches
 
 MIB: Final = 1 << 20
@@ -74,6 +74,7 @@ class FileSource:
         self._emptied: set[str] = set()
         self._wake = asyncio.Event()
         self._slice_ends = 0.0
+        self._sweep_at = 0.0
 
     async def batches(self) -> AsyncIterator[Batch]:
         """Yield the initial read, `complete` in its one batch, then a batch for each burst of changes, without end."""
@@ -112,7 +113,7 @@ class FileSource:
         loop = asyncio.get_running_loop()
         due = min(self._later.values(), default=None)
         if self._watches.incomplete:
-            due = min(due or float("inf"), time.monotonic() + self._interval)
+            due = self._sweep_at if due is None else min(due, self._sweep_at)
         timer = None if due is None else loop.call_later(max(0.0, due - time.monotonic()), self._wake.set)
         try:
             await self._wake.wait()
@@ -124,7 +125,7 @@ class FileSource:
     async def _look_around(self) -> None:
         """Look at all that is to be looked at, and at what comes meanwhile."""
         self._slice_ends = time.monotonic() + SLICE
-        if self._watches.incomplete:
+        if self._watches.incomplete and time.monotonic() >= self._sweep_at:
             await self._look_everywhere(changed_only=True)
         for _ in range(ROUNDS):
             await self._parsed()
@@ -141,14 +142,11 @@ class FileSource:
     def _to_look_at(self, notices: Iterable[Notice]) -> list[str]:
         """The paths that notices and the clock name, each once, in order; what was only created is left for later."""
         now = time.monotonic()
-        paths = {path for path, due in self._later.items() if due <= now}
+        paths = {path for path, due in self._later.items() if due <= now and not is_being_written(path, GRACE)}
         for notice in notices:
-            path = notice.path
-            name = os.path.basename(path)
-            if path not in self._tree.roots and not is_ours(name):
+            path = self._tree.concerned(notice.path)
+            if path is None:
                 continue
-            if name.startswith("..") and path not in self._tree.roots:
-                path = os.path.dirname(path)
             if notice.sign == "created" and not os.path.islink(path):
                 self._later.setdefault(path, now + GRACE)
             elif notice.sign == "changed" or (path not in self._later and not self._is_good(path)):
@@ -167,6 +165,7 @@ class FileSource:
         self._watches.retry()
         for root in self._tree.roots:
             await self._survey(root)
+        self._sweep_at = time.monotonic() + self._interval
 
     async def _look(self, path: str) -> None:
         """Read `path` if it is a plain file, else walk it; what is not there any more is gone."""
@@ -188,6 +187,8 @@ class FileSource:
             gone.discard(found.path)
             if found.missing:
                 self._forget(found.path)
+            elif found.problem:  # what is below a folder that may not be read, keeps
+                gone = {path for path in gone if not path.startswith(f"{found.path}/")}
             if found.problem:
                 self._trouble(found.path, found.problem)
             else:
@@ -222,7 +223,7 @@ class FileSource:
             self._forget(path)
         elif isinstance(current, Trouble):
             self._trouble(path, current.message)
-        elif trust_state and before is not None and before.state == current[0]:
+        elif trust_state and before is not None and before.state and before.state == current[0]:
             self._ledger.readable(path)
         elif current[1] > INLINE:
             self._abandon(path)

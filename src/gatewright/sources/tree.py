@@ -59,6 +59,15 @@ class Tree:
         """Whether `path` was a folder when it was last walked."""
         return path in self._folders.values()
 
+    def concerned(self, path: str) -> str | None:
+        """What to look at when `path` was seen to change: itself, its folder for what is known by another name, or nothing."""
+        folder, name = os.path.split(path)
+        if path in self.roots:
+            return path
+        if name == _SWAPPED or not _is_text(path):
+            return folder
+        return None if name.startswith(".") else path
+
     def _entry(self, path: str, opened: str, *, together: bool) -> Iterator[Found]:
         is_root = path in self.roots
         try:
@@ -92,20 +101,24 @@ class Tree:
         if swapped:
             self._watches.hold(path, data, concern="itself")
         for name in sorted(names | swapped):
-            if not name.startswith("."):
+            if not _is_text(name):
+                yield Found(
+                    os.path.join(path, os.fsencode(name).decode(errors="replace")), opened, problem="its name is not UTF-8"
+                )
+            elif not name.startswith("."):
                 inside = name in swapped
                 entry = os.path.join(data if inside else opened, name)
                 yield from self._entry(os.path.join(path, name), entry, together=together or inside)
 
 
-def is_ours(name: str) -> bool:
-    """Whether events of an entry with this name concern anyone: it is not hidden, or it is what a ConfigMap swaps."""
-    return not name.startswith(".") or name == _SWAPPED
-
-
 def is_wanted(path: str) -> bool:
     """Whether a file of this name is read when its folder is."""
     return path.endswith(SUFFIXES)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name that the kernel gave can be shown, which a stray byte in it cannot."""
+    return name.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
 def _why(error: OSError) -> str:
