@@ -57,6 +57,7 @@ def _graph(world: World) -> None:
     world.index(g.PROXY_GATEWAYS, g.GATEWAY_FACTS, gateways.by_proxy)
     world.derived(g.PROXIES, g.PROXY_GATEWAYS, proxies.gather)
     world.index(g.PORT_LISTENERS, g.GATEWAY_FACTS, listeners.by_port)
+    world.index(g.PORT_CLAIMS, g.PORT_LISTENERS, listeners.claims)
     world.derived(g.PORTS, g.PORT_LISTENERS, listeners.settle)  # conflicts are settled per port
     world.index(g.GATEWAY_LISTENERS, g.PORTS, listeners.by_gateway)
     world.index(g.LISTENER_VIEWS, g.PORTS, attachment.views)  # what routes see: not the certificates

@@ -33,13 +33,15 @@ class Overview:
 
     # What is told.
 
-    def take(self, problems: Mapping[str, tuple[SourceProblem, ...]]) -> None:
-        """Replace the problems of these files; none ends them."""
+    def take(self, problems: Mapping[str, tuple[SourceProblem, ...]]) -> list[SourceProblem]:
+        """Replace the problems of these files (none ends them), and return those that are new."""
+        new = [problem for file, found in problems.items() for problem in found if problem not in self._problems.get(file, ())]
         for file, found in problems.items():
             if found:
                 self._problems[file] = found
             else:
                 self._problems.pop(file, None)
+        return new
 
     def proxy(self, state: ProxyState) -> None:
         """Take a proxy's newest state."""

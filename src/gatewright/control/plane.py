@@ -58,7 +58,9 @@ class Control:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._world = build(
-            GraphSettings(controller_name=settings.controller_name, backend_enabled=settings.extension_apis.backend)
+            GraphSettings(
+                controller_name=settings.controller_name, backend_enabled=settings.extension_apis.backend, shared_host=True
+            )
         )
         self._metrics = Metrics()
         self._outbox = Outbox(self._world)
@@ -130,7 +132,8 @@ class Control:
             self._take(batch)
 
     def _take(self, batch: Batch) -> None:
-        self._overview.take(batch.problems)
+        for problem in self._overview.take(batch.problems):
+            _log.warning("not taken", file=problem.file, line=problem.line, problem=str(problem))
         self._metrics.problems(self._overview.problem_count)
         for change in batch.changes:
             ref = BY_KIND.get(change.kind)
@@ -146,7 +149,7 @@ class Control:
             if each.refused:
                 self._metrics.refused(each.proxy, each.type_url)
                 _log.warning(
-                    "Envoy refuses a resource", proxy=each.proxy, type=each.type_url, name=each.name, message=each.message
+                    "Envoy refuses a resource", proxy=each.proxy, type=each.type_url, name=each.name, reason=each.message
                 )
             elif each.accepted:
                 self._metrics.delivered(each.proxy, each.type_url)
@@ -179,7 +182,7 @@ class Control:
             self._pids[state.proxy] = state.pid
             self._metrics.proxy_restarted(state.proxy)
         level = _log.warning if state.phase is Phase.FAILED else _log.info
-        said = {"message": state.message} if state.message else {}
+        said = {"reason": state.message} if state.message else {}
         level("proxy", proxy=state.proxy, phase=str(state.phase), pid=state.pid, **said)
         self._wake.set()
 
@@ -254,7 +257,7 @@ class Control:
 def _envoy_said(proxy: str, line: LogLine) -> None:
     """Pass on what Envoy logs, at its own level; what it says of refused configuration is reported by its deliveries."""
     say = {"error": _log.warning, "critical": _log.warning, "warning": _log.warning}.get(line.level, _log.debug)
-    say("envoy", proxy=proxy, logger=line.logger, level_there=line.level, message=line.message)
+    say("envoy", proxy=proxy, logger=line.logger, level_there=line.level, said=line.message)
 
 
 def _late(late: Late) -> None:

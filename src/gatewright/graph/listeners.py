@@ -5,7 +5,7 @@ hosts, the certificates of HTTPS listeners. A conflict within Gateways has no wi
 serve. Sources: Gateway API Listener, spec sections 7, 8 and 20 of the checklist.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -15,13 +15,14 @@ from gatewright.api.meta import NamespacedName
 from gatewright.api.references import GATEWAY_GROUP
 from gatewright.flow import Read
 from gatewright.graph import hostnames, labels
+from gatewright.graph.claims import PortClaim, claim, unavailable
 from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding
 from gatewright.graph.gateways import GatewayFacts
 from gatewright.graph.tables import ListenerKey, PortKey
 from gatewright.graph.tls import ListenerTls, resolve
 
 ROUTE_KINDS: Final[Mapping[str, tuple[str, ...]]] = {"HTTP": ("HTTPRoute",), "HTTPS": ("HTTPRoute",)}
-TRANSPORT: Final[Mapping[str, str]] = {"HTTP": "HTTP", "HTTPS": "TLS", "TLS": "TLS", "TCP": "TCP", "UDP": "UDP"}
+TRANSPORT: Final[Mapping[str, str]] = {"HTTP": "HTTP", "HTTPS": "TLS"}
 
 
 class ListenerSpec(msgspec.Struct, frozen=True):
@@ -79,6 +80,15 @@ def by_port(key: NamespacedName, gateway: GatewayFacts) -> Iterator[tuple[PortKe
         yield PortKey(gateway.proxy, listener.port), listener_key, spec
 
 
+def claims(key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> Iterator[tuple[int, str, PortClaim]]:
+    """Spread the ports of proxies over the ports of their machine."""
+    yield key.port, key.proxy, _claim(members.values())
+
+
+def _claim(specs: Collection[ListenerSpec]) -> PortClaim:
+    return claim([spec.rank for spec in specs], [spec.addresses for spec in specs])
+
+
 def by_gateway(key: PortKey, port: PortFacts) -> Iterator[tuple[NamespacedName, ListenerKey, ListenerFacts]]:
     """Gather settled listeners by their Gateway again."""
     del key
@@ -89,16 +99,15 @@ def by_gateway(key: PortKey, port: PortFacts) -> Iterator[tuple[NamespacedName, 
 def settle(read: Read, key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> PortFacts:
     """Settle the listeners of one port."""
     specs = sorted(members.values(), key=lambda spec: spec.rank)
-    listeners = tuple(_settled(read, key, spec, specs) for spec in specs)
-    addresses = tuple(sorted({address for spec in specs for address in spec.addresses}))
-    return PortFacts(listeners, addresses if all(spec.addresses for spec in specs) else ())
+    return PortFacts(tuple(_settled(read, key, spec, specs) for spec in specs), _claim(specs).addresses)
 
 
 def _settled(read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerSpec]) -> ListenerFacts:
     listener = spec.listener
     path = f"spec.listeners[{spec.rank[2]}]"
     kinds, kind_findings = route_kinds(listener, path)
-    findings = _protocol(listener, path) + _selector(listener, path) + _conflicts(spec, specs, path) + kind_findings
+    findings = unavailable(read, key, _claim(specs), path) + _protocol(listener, path)
+    findings += _selector(listener, path) + _conflicts(spec, specs, path) + kind_findings
     tls = None
     if listener.protocol == "HTTPS":
         tls, tls_findings = resolve(read, spec.key.gateway.namespace, listener.tls, f"{path}.tls")
@@ -149,23 +158,20 @@ def route_kinds(listener: Listener, path: str) -> tuple[tuple[str, ...], tuple[F
 
 
 def _conflicts(spec: ListenerSpec, specs: list[ListenerSpec], path: str) -> tuple[Finding, ...]:
-    """Find the first other listener of the port that cannot be told apart from this one."""
+    """Find the first other listener of the port that cannot be told apart from this one; unsupported protocols do not count."""
     mine = spec.listener
-    transport = TRANSPORT.get(mine.protocol)
     for other in specs:
         theirs = other.listener
-        if other is spec or transport is None or theirs.protocol not in TRANSPORT:
+        if other is spec or not {mine.protocol, theirs.protocol} <= ROUTE_KINDS.keys():
             continue
         name = f"listener {theirs.name} of Gateway {other.key.gateway}"
-        if "UDP" in {mine.protocol, theirs.protocol} and mine.protocol != theirs.protocol:
-            continue
-        if TRANSPORT[theirs.protocol] != transport:
+        if TRANSPORT[mine.protocol] != TRANSPORT[theirs.protocol]:
             message = f"port {mine.port} is also used with protocol {theirs.protocol} by {name}"
             return (Finding(CONFLICTED, "ProtocolConflict", message, f"{path}.protocol"),)
-        if (mine.hostname or "") == (theirs.hostname or "") or transport in {"TCP", "UDP"}:
-            reason = "ProtocolConflict" if transport in {"TCP", "UDP"} else "HostnameConflict"
+        if (mine.hostname or "") == (theirs.hostname or ""):
             host = f" and hostname {mine.hostname}" if mine.hostname else ""
-            return (Finding(CONFLICTED, reason, f"port {mine.port}{host} is also used by {name}", f"{path}.hostname"),)
+            message = f"port {mine.port}{host} is also used by {name}"
+            return (Finding(CONFLICTED, "HostnameConflict", message, f"{path}.hostname"),)
     return ()
 
 

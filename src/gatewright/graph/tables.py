@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gatewright.api.referencegrant import ReferenceGrant
     from gatewright.graph.attachment import BoundRoute, ListenerView
     from gatewright.graph.certificates import CertificateFacts
+    from gatewright.graph.claims import PortClaim
     from gatewright.graph.classes import ClassFacts
     from gatewright.graph.gateways import GatewayFacts
     from gatewright.graph.listeners import ListenerFacts, ListenerSpec, PortFacts
@@ -135,6 +136,7 @@ GATEWAY_FACTS: Ref[NamespacedName, "GatewayFacts"] = Ref("gateway facts")
 PROXY_GATEWAYS: Ref[str, Mapping[NamespacedName, "GatewayFacts"]] = Ref("gateways by proxy")
 PROXIES: Ref[str, "ProxyFacts"] = Ref("proxies")
 PORT_LISTENERS: Ref[PortKey, Mapping[ListenerKey, "ListenerSpec"]] = Ref("listeners by port")
+PORT_CLAIMS: Ref[int, Mapping[str, "PortClaim"]] = Ref("proxies by port")
 PORTS: Ref[PortKey, "PortFacts"] = Ref("ports")
 GATEWAY_LISTENERS: Ref[NamespacedName, Mapping[ListenerKey, "ListenerFacts"]] = Ref("listener facts by gateway")
 LISTENER_VIEWS: Ref[NamespacedName, Mapping[ListenerKey, "ListenerView"]] = Ref("what routes see of listeners")

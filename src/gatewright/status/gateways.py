@@ -102,6 +102,7 @@ def _delivery(read: Read, gateway: GatewayFacts, facts: ListenerFacts) -> Iterat
         if delivered is not None and delivered.refusal:
             kept = "; the last good configuration goes on serving" if delivered.accepted else ""
             yield Finding(PROGRAMMED, "Invalid", f"Envoy refuses {key.what} {delivered.name}: {delivered.refusal}{kept}")
+            return
         elif delivered is None or not delivered.accepted:
             yield Finding(PROGRAMMED, "Pending", f"Envoy has not confirmed the {key.what} of listener {facts.key.name} yet")
 

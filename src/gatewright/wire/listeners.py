@@ -50,6 +50,9 @@ def render(read: Read, key: PortKey, port: PortFacts) -> Resource | None:
         max_connections_to_accept_per_socket_event=UInt32Value(value=1),
         access_log=access_logs(unrouted=True),
     )
+    settings = read(SETTINGS, ONLY)
+    if settings and settings.shared_host:  # with SO_REUSEPORT a port that someone else has would be shared, not refused
+        listener.enable_reuse_port.value = False
     if serving[0].listener.protocol == "HTTPS":
         listener.listener_filters.append(
             listener_components_pb2.ListenerFilter(name=_TLS_INSPECTOR, typed_config=packed(TlsInspector()))
