@@ -14,9 +14,10 @@ from gatewright.api.backend import Backend, BackendTLSSettings
 from gatewright.api.meta import NamespacedName
 from gatewright.api.references import LocalObjectReference
 from gatewright.flow import Read
-from gatewright.graph.findings import ACCEPTED, Finding
-from gatewright.graph.grants import Referrer, Target, permits
-from gatewright.graph.tables import CERTIFICATE_PROBLEMS, CONFIG_MAPS, SECRETS
+from gatewright.graph.findings import ACCEPTED, Finding, kind_name
+from gatewright.graph.grants import Referrer
+from gatewright.graph.tables import CONFIG_MAPS, SECRETS
+from gatewright.graph.tls import certificate
 
 BACKEND_GROUP: Final = "gateway.envoyproxy.io"
 _PATH: Final = "spec.tls"
@@ -65,7 +66,7 @@ def _authority(read: Read, namespace: str, reference: LocalObjectReference) -> t
         secret = read(SECRETS, key)
         found, text = secret is not None, _text(secret.decoded(_ENTRY)) if secret else None
     else:
-        return "", f"{reference.group}/{reference.kind} is not supported; use a ConfigMap or Secret"
+        return "", f"{kind_name(reference.group, reference.kind)} is not supported; use a ConfigMap or Secret"
     if not found:
         return "", f"{reference.kind} {key} not found"
     if text is None:
@@ -91,20 +92,8 @@ def _client_certificate(
     reference = tls.client_certificate_ref
     if reference is None:
         return None, ()
-    path = f"{_PATH}.clientCertificateRef"
-    namespace = backend.metadata.namespace
-    key = NamespacedName(reference.namespace or namespace, reference.name)
-    if (reference.group, reference.kind) != ("", "Secret"):
-        return None, (_invalid(f"{reference.group}/{reference.kind} is not supported; use a Secret", path),)
-    if not permits(read, Referrer(BACKEND_GROUP, "Backend", namespace), Target("", "Secret", *key)):
-        message = f"no ReferenceGrant in namespace {key.namespace} lets Backends of {namespace} refer to Secret {key.name}"
-        return None, (_invalid(message, path),)
-    if read(SECRETS, key) is None:
-        return None, (_invalid(f"Secret {key} not found", path),)
-    problem = read(CERTIFICATE_PROBLEMS, key)
-    if problem is None:
-        problem = "it is not of type kubernetes.io/tls"
-    return key, (_invalid(f"Secret {key}: {problem}", path),) if problem else ()
+    key, _, problem = certificate(read, Referrer(BACKEND_GROUP, "Backend", backend.metadata.namespace), reference)
+    return key, (_invalid(problem, f"{_PATH}.clientCertificateRef"),) if problem else ()
 
 
 def _invalid(message: str, path: str) -> Finding:

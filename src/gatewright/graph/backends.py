@@ -16,7 +16,7 @@ from gatewright.api.references import GATEWAY_GROUP, BackendObjectReference
 from gatewright.flow import Read
 from gatewright.graph.backend_tls import BACKEND_GROUP
 from gatewright.graph.backend_tls import resolve as tls_of
-from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding
+from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.grants import Referrer, Target, permits
 from gatewright.graph.tables import BACKENDS, ONLY, SERVICES, SETTINGS, ClusterKey, RouteKey
 
@@ -39,8 +39,8 @@ def resolve(read: Read, route: RouteKey, reference: BackendObjectReference, path
     """Resolve one backendRef of `route` at field `path`."""
     resolver = _RESOLVERS.get((reference.group, reference.kind))
     if resolver is None:
-        known = " or ".join(f"{group}/{kind}" if group else kind for group, kind in _RESOLVERS)
-        kind = f"{reference.group}/{reference.kind}" if reference.group else reference.kind
+        known = " or ".join(kind_name(*each) for each in _RESOLVERS)
+        kind = kind_name(reference.group, reference.kind)
         return _unresolved("InvalidKind", f"{kind} is not supported as a backend; use {known}", f"{path}.kind")
     target = NamespacedName(reference.namespace or route.namespace, reference.name)
     if not permits(read, Referrer(GATEWAY_GROUP, route.kind, route.namespace), Target(reference.group, reference.kind, *target)):

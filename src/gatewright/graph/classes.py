@@ -9,7 +9,7 @@ import msgspec
 from gatewright.api.gateway import GatewayClass
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph.findings import ACCEPTED, Finding
+from gatewright.graph.findings import ACCEPTED, Finding, kind_name
 from gatewright.graph.tables import ENVOY_PROXIES, ONLY, SETTINGS
 
 ENVOY_PROXY_GROUP = "gateway.envoyproxy.io"
@@ -39,9 +39,8 @@ def accept(read: Read, key: NamespacedName, gateway_class: GatewayClass) -> Clas
         return ClassFacts(key.name, None, merged=False, findings=())
     path = "spec.parametersRef"
     if (reference.group, reference.kind) != (ENVOY_PROXY_GROUP, "EnvoyProxy"):
-        return _refused(
-            key, f"{path}.kind", f"{reference.group}/{reference.kind} is not supported; use {ENVOY_PROXY_GROUP}/EnvoyProxy"
-        )
+        kind = kind_name(reference.group, reference.kind)
+        return _refused(key, f"{path}.kind", f"{kind} is not supported; use {ENVOY_PROXY_GROUP}/EnvoyProxy")
     if not reference.namespace:
         return _refused(key, f"{path}.namespace", "EnvoyProxy is a namespaced kind: set its namespace")
     parameters = NamespacedName(reference.namespace, reference.name)

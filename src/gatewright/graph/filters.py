@@ -16,7 +16,7 @@ from gatewright.api.references import LocalObjectReference
 from gatewright.features import ROUTE_FILTERS
 from gatewright.flow import Read
 from gatewright.graph import backends, regexes
-from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding
+from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.rules import RuleFilter
 from gatewright.graph.tables import CONFIG_MAPS, HTTP_ROUTE_FILTERS, RouteKey
 
@@ -101,7 +101,8 @@ def _extension(
 ) -> tuple[RuleFilter, tuple[Finding, ...]]:
     nothing = RuleFilter(spec)
     if (reference.group, reference.kind) != EXTENSION:
-        message = f"{reference.group}/{reference.kind} is not supported as a filter; use {'/'.join(EXTENSION)}"
+        kind = kind_name(reference.group, reference.kind)
+        message = f"{kind} is not supported as a filter; use {kind_name(*EXTENSION)}"
         return nothing, (Finding(RESOLVED_REFS, "InvalidKind", message, f"{path}.kind"),)
     key = NamespacedName(route.namespace, reference.name)
     found = read(HTTP_ROUTE_FILTERS, key)

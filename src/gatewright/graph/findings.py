@@ -14,6 +14,11 @@ PARTIALLY_INVALID = "PartiallyInvalid"
 OVERLAPPING_TLS = "OverlappingTLSConfig"
 
 
+def kind_name(group: str, kind: str) -> str:
+    """Name a kind as people write it: `Service`, `gateway.envoyproxy.io/Backend`."""
+    return f"{group}/{kind}" if group else kind
+
+
 class Finding(msgspec.Struct, frozen=True, gc=False):
     """One thing that is wrong (or noteworthy) with an object; `path` is the field in it, as `spec.rules[0].backendRefs[1]`."""
 

@@ -13,7 +13,7 @@ from gatewright.api.gateway import Gateway, Listener
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.classes import ENVOY_PROXY_GROUP, ClassFacts
-from gatewright.graph.findings import ACCEPTED, PROGRAMMED, Finding
+from gatewright.graph.findings import ACCEPTED, PROGRAMMED, Finding, kind_name
 from gatewright.graph.tables import CLASSES, ENVOY_PROXIES
 
 
@@ -76,7 +76,8 @@ def _parameters(read: Read, gateway: Gateway, gateway_class: ClassFacts) -> tupl
         return gateway_class.parameters, ()
     path = "spec.infrastructure.parametersRef"
     if (reference.group, reference.kind) != (ENVOY_PROXY_GROUP, "EnvoyProxy"):
-        problem = f"{reference.group}/{reference.kind} is not supported; use {ENVOY_PROXY_GROUP}/EnvoyProxy"
+        kind = kind_name(reference.group, reference.kind)
+        problem = f"{kind} is not supported; use {ENVOY_PROXY_GROUP}/EnvoyProxy"
         return None, (Finding(ACCEPTED, "InvalidParameters", problem, f"{path}.kind"),)
     parameters = NamespacedName(gateway.metadata.namespace, reference.name)
     if read(ENVOY_PROXIES, parameters) is None:
@@ -85,21 +86,17 @@ def _parameters(read: Read, gateway: Gateway, gateway_class: ClassFacts) -> tupl
 
 
 def _addresses(gateway: Gateway) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """Return the addresses to bind; one that is asked for without a value is the host's own choice, as when none is asked for."""
     addresses: list[str] = []
     findings: list[Finding] = []
     for i, address in enumerate(gateway.spec.addresses):
         path = f"spec.addresses[{i}]"
         if address.type != "IPAddress":
-            findings.append(
-                Finding(
-                    ACCEPTED, "UnsupportedAddress", f"address type {address.type} is not supported; use IPAddress", f"{path}.type"
-                )
-            )
-        elif not address.value:
-            findings.append(Finding(PROGRAMMED, "AddressNotAssigned", "an address without a value cannot be assigned here", path))
-        elif _is_ip(address.value):
+            message = f"address type {address.type} is not supported; use IPAddress"
+            findings.append(Finding(ACCEPTED, "UnsupportedAddress", message, f"{path}.type"))
+        elif address.value and _is_ip(address.value):
             addresses.append(address.value)
-        else:
+        elif address.value:
             findings.append(Finding(PROGRAMMED, "AddressNotUsable", f"{address.value} is not an IP address", f"{path}.value"))
     return tuple(addresses), tuple(findings)
 

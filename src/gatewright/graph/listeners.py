@@ -16,7 +16,7 @@ from gatewright.api.references import GATEWAY_GROUP
 from gatewright.flow import Read
 from gatewright.graph import hostnames, labels
 from gatewright.graph.claims import PortClaim, claim, unavailable
-from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding
+from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.gateways import GatewayFacts
 from gatewright.graph.tables import ListenerKey, PortKey
 from gatewright.graph.tls import ListenerTls, resolve
@@ -150,9 +150,8 @@ def route_kinds(listener: Listener, path: str) -> tuple[tuple[str, ...], tuple[F
             kinds.append(kind.kind)
         else:
             names = ", ".join(supported) or "no kind"
-            message = (
-                f"{kind.group}/{kind.kind} is not supported on a listener of protocol {listener.protocol}, which takes {names}"
-            )
+            what = f"a listener of protocol {listener.protocol}, which takes {names}"
+            message = f"{kind_name(kind.group, kind.kind)} is not supported on {what}"
             findings.append(Finding(RESOLVED_REFS, "InvalidRouteKinds", message, f"{path}.allowedRoutes.kinds[{i}]"))
     return tuple(dict.fromkeys(kinds)), tuple(findings)
 

@@ -5,15 +5,20 @@ listener with at least one good certificate serves with it; the bad ones are rep
 GEP-851.
 """
 
+from typing import Final
+
 import msgspec
 
 from gatewright.api.gateway import ListenerTLSConfig
 from gatewright.api.meta import NamespacedName
 from gatewright.api.references import GATEWAY_GROUP, SecretObjectReference
 from gatewright.flow import Read
-from gatewright.graph.findings import RESOLVED_REFS, Finding
+from gatewright.graph.certificates import TLS_SECRET
+from gatewright.graph.findings import RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.grants import Referrer, Target, permits
 from gatewright.graph.tables import CERTIFICATE_PROBLEMS, SECRETS
+
+_INVALID: Final = "InvalidCertificateRef"
 
 
 class ListenerTls(msgspec.Struct, frozen=True):
@@ -27,34 +32,29 @@ def resolve(read: Read, namespace: str, tls: ListenerTLSConfig | None, path: str
     references = tls.certificate_refs if tls else ()
     if not references:
         message = "an HTTPS listener needs at least one certificate"
-        return ListenerTls(()), (Finding(RESOLVED_REFS, "InvalidCertificateRef", message, f"{path}.certificateRefs"),)
+        return ListenerTls(()), (Finding(RESOLVED_REFS, _INVALID, message, f"{path}.certificateRefs"),)
     secrets: list[NamespacedName] = []
     findings: list[Finding] = []
     for i, reference in enumerate(references):
-        secret, problem = _certificate(read, namespace, reference, f"{path}.certificateRefs[{i}]")
-        if problem is not None:
-            findings.append(problem)
+        secret, reason, message = certificate(read, Referrer(GATEWAY_GROUP, "Gateway", namespace), reference)
+        if reason:
+            findings.append(Finding(RESOLVED_REFS, reason, message, f"{path}.certificateRefs[{i}]"))
         elif secret not in secrets:
             secrets.append(secret)
     return ListenerTls(tuple(secrets)), tuple(findings)
 
 
-def _certificate(
-    read: Read, namespace: str, reference: SecretObjectReference, path: str
-) -> tuple[NamespacedName, Finding | None]:
-    key = NamespacedName(reference.namespace or namespace, reference.name)
-    if (reference.group or "", reference.kind) != ("", "Secret"):
-        return key, _invalid(path, f"{reference.group}/{reference.kind} is not supported; use a Secret")
-    if not permits(read, Referrer(GATEWAY_GROUP, "Gateway", namespace), Target("", "Secret", *key)):
-        message = f"no ReferenceGrant in namespace {key.namespace} lets Gateways of {namespace} refer to Secret {key.name}"
-        return key, Finding(RESOLVED_REFS, "RefNotPermitted", message, path)
+def certificate(read: Read, referrer: Referrer, reference: SecretObjectReference) -> tuple[NamespacedName, str, str]:
+    """Resolve a reference to a certificate and its key: the Secret, and the reason and message if it cannot be used."""
+    key = NamespacedName(reference.namespace or referrer.namespace, reference.name)
+    if (reference.group, reference.kind) != ("", "Secret"):
+        return key, _INVALID, f"{kind_name(reference.group, reference.kind)} is not supported; use a Secret"
+    if not permits(read, referrer, Target("", "Secret", *key)):
+        whose = f"{referrer.kind}s of {referrer.namespace}"
+        return key, "RefNotPermitted", f"no ReferenceGrant in namespace {key.namespace} lets {whose} refer to Secret {key.name}"
     if read(SECRETS, key) is None:
-        return key, _invalid(path, f"Secret {key} not found")
+        return key, _INVALID, f"Secret {key} not found"
     problem = read(CERTIFICATE_PROBLEMS, key)
     if problem is None:
-        return key, _invalid(path, f"Secret {key} is not of type kubernetes.io/tls")
-    return key, _invalid(path, f"Secret {key}: {problem}") if problem else None
-
-
-def _invalid(path: str, message: str) -> Finding:
-    return Finding(RESOLVED_REFS, "InvalidCertificateRef", message, path)
+        return key, _INVALID, f"Secret {key} is not of type {TLS_SECRET}"
+    return (key, _INVALID, f"Secret {key}: {problem}") if problem else (key, "", "")

@@ -62,8 +62,9 @@ def _dropped(facts: RouteFacts) -> Finding | None:
     if not rules:
         return None
     numbers = ", ".join(str(rule.index) for rule in rules)
-    details = "; ".join(finding.text for rule in rules for finding in of(rule.findings, ACCEPTED))
-    return Finding(PARTIALLY_INVALID, "UnsupportedValue", f"Dropped Rule(s) [{numbers}]: {details}")
+    against = [finding for rule in rules for finding in of(rule.findings, ACCEPTED)]
+    details = "; ".join(finding.text for finding in against)
+    return Finding(PARTIALLY_INVALID, against[0].reason, f"Dropped Rule(s) [{numbers}]: {details}")
 
 
 def _refusals(read: Read, bound: BoundRoute, parent: BoundParent) -> Iterator[Finding]:
