@@ -434,6 +434,72 @@ EXTENSION_CASES = (
     Case("EnvoyGateway", {"extensionManagers": [{}]}, "", "only one of extensionManager and extensionManagers can be specified"),
 )
 
+
+def _kubernetes(path: str, settings: dict[str, Any], message: str) -> Case:
+    """`settings` of a fleet of Pods break a rule at `path` below them."""
+    base = "spec.provider.kubernetes"
+    return Case(
+        "EnvoyProxy", {"spec.provider": {"type": "Kubernetes", "kubernetes": settings}}, f"{base}.{path}".rstrip("."), message
+    )
+
+
+WORKLOAD_CASES = (
+    _kubernetes(
+        "", {"envoyDeployment": {}, "envoyDaemonSet": {}}, "only one of envoyDeployment or envoyDaemonSet can be specified"
+    ),
+    _kubernetes("", {"envoyHpa": {"maxReplicas": 2}, "envoyDaemonSet": {}}, "cannot use envoyHpa if envoyDaemonSet is used"),
+    _kubernetes(
+        "envoyDeployment.container",
+        {"envoyDeployment": {"container": {"image": "a:1", "imageRepository": "a"}}},
+        "Either image or imageRepository can be set.",
+    ),
+    _kubernetes(
+        "envoyDeployment.container.image", {"envoyDeployment": {"container": {"image": "a b"}}}, "Image must include a tag"
+    ),
+    _kubernetes(
+        "envoyDaemonSet.container.imageRepository",
+        {"envoyDaemonSet": {"container": {"imageRepository": "a@b"}}},
+        "ImageRepository must contain only allowed characters and must not include a tag.",
+    ),
+    _kubernetes(
+        "envoyDeployment.container.env",
+        {"envoyDeployment": {"container": {"env": [{"value": "a"}]}}},
+        "every one of the environment variables must have a name",
+    ),
+    _kubernetes(
+        "envoyDeployment.pod.volumes",
+        {"envoyDeployment": {"pod": {"volumes": [{"emptyDir": {}}]}}},
+        "every one of the volumes must have a name",
+    ),
+    _kubernetes(
+        "envoyDeployment.initContainers",
+        {"envoyDeployment": {"initContainers": [{}]}},
+        "every one of the init containers must have a name",
+    ),
+    _kubernetes(
+        "envoyService",
+        {"envoyService": {"type": "NodePort", "allocateLoadBalancerNodePorts": True}},
+        "allocateLoadBalancerNodePorts can only be set for LoadBalancer type",
+    ),
+    _kubernetes(
+        "envoyService",
+        {"envoyService": {"type": "ClusterIP", "loadBalancerSourceRanges": []}},
+        "loadBalancerSourceRanges can only be set for LoadBalancer type",
+    ),
+    _kubernetes(
+        "envoyService",
+        {"envoyService": {"type": "ClusterIP", "loadBalancerIP": "10.0.0.1"}},
+        "loadBalancerIP can only be set for LoadBalancer type",
+    ),
+    _kubernetes(
+        "envoyService.loadBalancerIP", {"envoyService": {"loadBalancerIP": "::1"}}, "loadBalancerIP must be a valid IPv4 address"
+    ),
+    _kubernetes("envoyHpa", {"envoyHpa": {"minReplicas": 3, "maxReplicas": 2}}, "maxReplicas cannot be less than minReplicas"),
+    _kubernetes("envoyHpa.maxReplicas", {"envoyHpa": {"maxReplicas": 0}}, "maxReplicas must be greater than 0"),
+    _kubernetes("envoyHpa.minReplicas", {"envoyHpa": {"minReplicas": 0, "maxReplicas": 2}}, "minReplicas must be greater than 0"),
+    _kubernetes("envoyPDB", {"envoyPDB": {}}, "only one of minAvailable or maxUnavailable can be specified"),
+)
+
 STANDARD_CASES = (
     Case(
         "GRPCRoute",
@@ -458,4 +524,5 @@ CASES = (
     *OTHER_ROUTE_CASES,
     *BACKEND_CASES,
     *EXTENSION_CASES,
+    *WORKLOAD_CASES,
 )

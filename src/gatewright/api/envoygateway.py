@@ -13,6 +13,11 @@ from gatewright.api.meta import Model, ObjectMeta
 from gatewright.api.references import LabelSelector
 from gatewright.api.rules import Rule, Rules
 from gatewright.api.scalars import Duration, NonNegativeInt32, PositiveInt32
+from gatewright.api.workloads import (
+    KubernetesDeploymentSpec,
+    KubernetesHorizontalPodAutoscalerSpec,
+    KubernetesPodDisruptionBudgetSpec,
+)
 
 RuntimeFlag = Literal["XDSNameSchemeV2", "EndpointSliceIndex", "PerResourceSystemCASecret"]
 
@@ -68,15 +73,27 @@ class KubernetesDeployMode(Model):
     type: Literal["ControllerNamespace", "GatewayNamespace"] = "ControllerNamespace"
 
 
+class ShutdownManager(Model):
+    """The container that lets a proxy's connections end before its Pod does."""
+
+    image: str | None = None
+
+
+class ProxyTopologyInjector(Model):
+    """Whether Pods of proxies are told the zone of their node."""
+
+    disabled: bool = False
+
+
 class KubernetesProvider(KubernetesConfiguration):
     """Objects from, and proxies in, a cluster."""
 
     deploy: KubernetesDeployMode | None = None
-    rate_limit_deployment: Any = None
-    rate_limit_hpa: Any = None
-    rate_limit_pdb: Any = field(default=None, name="rateLimitPDB")
-    shutdown_manager: Any = None
-    proxy_topology_injector: Any = None
+    rate_limit_deployment: KubernetesDeploymentSpec | None = None
+    rate_limit_hpa: KubernetesHorizontalPodAutoscalerSpec | None = None
+    rate_limit_pdb: KubernetesPodDisruptionBudgetSpec | None = field(default=None, name="rateLimitPDB")
+    shutdown_manager: ShutdownManager | None = None
+    proxy_topology_injector: ProxyTopologyInjector | None = None
 
 
 class FileResourceProvider(Model):

@@ -12,6 +12,7 @@ from gatewright.api.meta import KubernetesObject, Model
 from gatewright.api.references import LabelSelector
 from gatewright.api.rules import Rule, Rules
 from gatewright.api.scalars import Duration, Int32
+from gatewright.api.workloads import EnvoyProxyKubernetesProvider
 
 LogLevel = Literal["trace", "debug", "info", "warn", "error", "off", "critical"]
 
@@ -33,7 +34,7 @@ class EnvoyProxyProvider(Model):
 
     type: Literal["Kubernetes", "Host"]
     host: EnvoyProxyHostProvider | None = None
-    kubernetes: Any = None
+    kubernetes: EnvoyProxyKubernetesProvider | None = None
 
 
 class ShutdownConfig(Model):
