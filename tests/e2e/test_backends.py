@@ -10,7 +10,7 @@ from aiohttp import web
 
 from tests.e2e.edge import Edge
 from tests.support.backends import h2c_backend, http_backend
-from tests.support.objects import route, service
+from tests.support.objects import route, service, to
 from tests.support.ports import LOOPBACK
 
 SHARES = 400
@@ -105,7 +105,7 @@ def test_reference_grants(edge: Edge) -> None:
 
 def test_endpoints_come_and_go(edge: Edge) -> None:
     """A Service without endpoints is 503, not 500; endpoints are used while they are ready, each of them."""
-    edge.server.apply("moving", service("moving"), route("moving", "- backendRefs: [{name: moving, port: 80}]"))
+    edge.server.apply("moving", service("moving"), route("moving", to("moving")))
     assert ("503", "ResolvedRefs") == (edge.chosen("moving.test"), edge.server.conditions("moving")["ResolvedRefs"])
     both = service("moving", edge.backends["one"].port, edge.backends["two"].port)
     edge.server.apply("endpoints", both.partition("\n---\n")[2])
@@ -175,7 +175,7 @@ def test_http2_to_a_backend(edge: Edge) -> None:
         edge.server.apply(
             "prior",
             service("prior", backend.port, app_protocol="kubernetes.io/h2c"),
-            route("prior", "- backendRefs: [{name: prior, port: 80}]"),
+            route("prior", to("prior")),
         )
         answer = edge.ask("prior.test", "/path")
         assert ("prior", "HTTP/2", "/path") == (answer.backend, answer.seen["protocol"], answer.seen["path"])
@@ -199,7 +199,7 @@ def test_websockets(edge: Edge) -> None:
         await runner.setup()
         await web.TCPSite(runner, LOOPBACK, 0).start()
         port: int = runner.addresses[0][1]
-        documents = service("parrot", port), route("parrot", "- backendRefs: [{name: parrot, port: 80}]")
+        documents = service("parrot", port), route("parrot", to("parrot"))
         await asyncio.to_thread(edge.server.apply, "parrot", *documents)
         try:
             async with (

@@ -1,5 +1,7 @@
 """Filters at the edge: headers, redirects and rewrites, as the client and the backend see them."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from tests.e2e.edge import Edge
@@ -101,23 +103,32 @@ def test_prefixes_are_replaced_in_redirects_and_rewrites(edge: Edge) -> None:
         ("{}", 302, "http://{host}:{port}/path?q=1"),
         ("{statusCode: 301}", 301, "http://{host}:{port}/path?q=1"),
         ("{hostname: other.test}", 302, "http://other.test:{port}/path?q=1"),
-        ("{scheme: https}", 302, "https://{host}/path?q=1"),
-        ("{scheme: http}", 302, "http://{host}/path?q=1"),
+        ("{scheme: https}", 302, "https://{host}:443/path?q=1"),
+        ("{scheme: http}", 302, "http://{host}:80/path?q=1"),
         ("{scheme: https, port: 8443}", 302, "https://{host}:8443/path?q=1"),
-        ("{scheme: https, port: 443}", 302, "https://{host}/path?q=1"),
-        ("{port: 80}", 302, "http://{host}/path?q=1"),
+        ("{port: 80}", 302, "http://{host}:80/path?q=1"),
         ("{port: 8080}", 302, "http://{host}:8080/path?q=1"),
         ("{path: {type: ReplaceFullPath, replaceFullPath: /full}}", 302, "http://{host}:{port}/full?q=1"),
-        ("{statusCode: 308, scheme: https, hostname: o.test}", 308, "https://o.test/path?q=1"),
+        ("{statusCode: 308, scheme: https, hostname: o.test}", 308, "https://o.test:443/path?q=1"),
     ],
 )
 def test_redirects(edge: Edge, redirect: str, status: int, location: str) -> None:
-    """Without a port, a redirect goes to the well-known port of its scheme, or without a scheme to the listener's own port."""
-    rule = f"- filters: [{{type: RequestRedirect, requestRedirect: {redirect}}}]"
-    edge.server.apply("redirected", route("redirected", rule))
-    answer = edge.ask("redirected.test", "/path?q=1")
+    """Without a port, a redirect goes to the well-known port of its scheme, or without a scheme to the listener's own port.
+
+    It does so whether the client's Host names the port, as browsers do, or not. A well-known port may be left out.
+    """
+    edge.server.apply("redirected", route("redirected", f"- filters: [{{type: RequestRedirect, requestRedirect: {redirect}}}]"))
     expected = location.format(host="redirected.test", port=edge.port)
-    assert (status, expected) == (answer.status, answer.headers["location"])
+    for host in ("redirected.test", f"redirected.test:{edge.port}"):
+        answer = edge.ask(host, "/path?q=1")
+        assert (status, expected) == (answer.status, with_port(answer.headers["location"]))
+
+
+def with_port(url: str) -> str:
+    """The same URL with its port, if it leaves the well-known one out."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return parts._replace(netloc=f"{parts.hostname}:{port}").geturl()
 
 
 def test_rewrites(edge: Edge) -> None:

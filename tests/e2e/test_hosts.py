@@ -8,14 +8,9 @@ import pytest
 from tests.e2e.edge import Edge
 from tests.support.backends import http_backend
 from tests.support.clients import answers, ask
-from tests.support.objects import GATEWAY_CLASS, gateway, route, service
+from tests.support.objects import GATEWAY_CLASS, gateway, route, service, to
 from tests.support.ports import free_port
 from tests.support.serving import Serving, serving, summary
-
-
-def to(backend: str) -> str:
-    """The rule that sends all to a backend."""
-    return f"- backendRefs: [{{name: {backend}, port: 80}}]"
 
 
 def test_the_most_specific_host_wins(edge: Edge) -> None:

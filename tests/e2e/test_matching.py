@@ -1,7 +1,7 @@
 """HTTPRoute matches at the edge: which rule a request gets."""
 
 from tests.e2e.edge import Edge
-from tests.support.objects import route
+from tests.support.objects import route, to
 
 
 def test_paths(edge: Edge) -> None:
@@ -166,7 +166,7 @@ def test_precedence_among_routes(edge: Edge) -> None:
 
 def test_a_route_follows_its_file(edge: Edge) -> None:
     """Edited, a route answers anew; renamed or removed, its old host is a 404 at once."""
-    one = route("following", "- backendRefs: [{name: one, port: 80}]")
+    one = route("following", to("one"))
     edge.server.apply("following", one)
     assert "one" == edge.chosen("following.test")
     edge.server.apply("following", one.replace("name: one", "name: two"))

@@ -81,5 +81,10 @@ spec:
 """
 
 
+def to(service: str, port: int = 80) -> str:
+    """The rule that sends everything to a Service."""
+    return f"- backendRefs: [{{name: {service}, port: {port}}}]"
+
+
 def _list(text: str) -> str:
     return indent(dedent(text).strip("\n"), "  ")

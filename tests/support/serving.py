@@ -45,7 +45,7 @@ class Serving:
         self.state = root / "state"
         self.log = root / "log"
         self.process: subprocess.Popen[bytes] | None = None
-        self._arguments = arguments
+        self.arguments = arguments
         self._environment = {**os.environ, **(environment or {})}
         self._markers = 0
         self.folder.mkdir()
@@ -56,7 +56,7 @@ class Serving:
         """Start the server and wait until it answers; with `ready`, until every Envoy serves what was read."""
         off = ("--admin-address", "off", "--metrics-address", "off", "--health-address", "off")
         own = ("--state-dir", str(self.state), "--log-format", "json", "--drain-seconds", str(DRAIN_SECONDS))
-        command = (sys.executable, "-m", "gatewright", "serve", str(self.folder), *own, *off, *self._arguments)
+        command = (sys.executable, "-m", "gatewright", "serve", str(self.folder), *own, *off, *self.arguments)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment, start_new_session=True
@@ -65,8 +65,17 @@ class Serving:
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
         """Send a signal, wait for the end and return the exit code."""
+        self.send(with_signal)
+        return self.wait(seconds)
+
+    def send(self, to_send: signal.Signals) -> None:
+        """Send a signal."""
         assert self.process is not None
-        self.process.send_signal(with_signal)
+        self.process.send_signal(to_send)
+
+    def wait(self, seconds: float = 30) -> int:
+        """Wait for the end and return the exit code."""
+        assert self.process is not None
         return self.process.wait(seconds)
 
     def answers(self) -> bool:
@@ -127,6 +136,14 @@ class Serving:
             (self.folder / f"{name}.yaml").unlink()
         self.sync()
 
+    def tidy(self, *kept: str) -> None:
+        """Remove every file but these, and wait until that is at the edge."""
+        names = {f"{name}.yaml" for name in (*kept, MARKER)}
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path.name not in names:
+                path.unlink()
+        self.sync()
+
     def sync(self, seconds: float = 15) -> None:
         """Wait until all that was put before is at the edge, or known not to get there."""
         self._markers += 1
@@ -140,7 +157,7 @@ metadata: {{name: {name}}}
 spec: {{controllerName: {CONTROLLER}}}
 """,
         )
-        eventually(lambda: self.statuses("GatewayClass", name), bool, seconds)
+        eventually(lambda: self.statuses("GatewayClass", name), lambda found: bool(found and found[0]["status"]), seconds)
 
     # What it says.
 
