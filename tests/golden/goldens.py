@@ -1,10 +1,10 @@
 """Golden files: objects, then what becomes of them.
 
 `<area>/<case>.yaml` holds documents, a line `# Status`, the statuses of the objects, a line `# Envoy`, and the resources of each
-proxy. Its first lines may be `# Given: a b`, for objects of `given/a.yaml` and `given/b.yaml` that come in addition, and
-`# Show: route` for some parts of the resources only. What is the same everywhere (`constants.yaml`) is left out (but with `# Show:
-everything`), and so are statuses of given objects, and observedGeneration where it is right. `# Settings: shared_host` switches on
-what `GraphSettings` has off.
+proxy. Its first lines may be `# Given: a b`, for objects of `given/a.yaml` and `given/b.yaml` that come in addition,
+`# Settings: shared_host`, for what `GraphSettings` has off, and `# Show: route`, for some parts of the resources only. What is
+the same everywhere (`constants.yaml`) is left out (but with `# Show: everything`), and so are the statuses of given objects, and
+observedGeneration where it is right.
 """
 
 import hashlib
@@ -64,7 +64,8 @@ def load(path: Path) -> Golden:
         each for name in directives.get("Given", "").split() for each in _admitted((ROOT / f"given/{name}.yaml").read_text(), 101)
     )
     show = frozenset(directives.get("Show", "").split())
-    settings = GraphSettings(**dict.fromkeys(directives.get("Settings", "").split(), True))
+    switched_on = dict.fromkeys(directives.get("Settings", "").split(), True)
+    settings = msgspec.convert(switched_on, GraphSettings)
     return Golden(path, objects_text, marker + expected, own, given, show, settings)
 
 

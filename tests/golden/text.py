@@ -10,22 +10,15 @@ _WIDTH: Final = 128
 def written(value: Any, indent: int = 0) -> str:  # noqa: ANN401 - JSON
     """Write a mapping or list as YAML in block style, with items that fit as flow."""
     pad = " " * indent
-    lines = []
     if isinstance(value, list):
-        for each in value:
-            lines.append(f"{pad}- {_nested(each, indent + 2)}")
-    else:
-        for key, each in value.items():
-            flow = _flow(each)
-            if (
-                not isinstance(each, dict | list)
-                or not each
-                or (_is_leaf(each) and len(pad) + len(key) + len(flow) + 2 <= _WIDTH)
-            ):
-                lines.append(f"{pad}{_scalar(key)}: {flow}\n")
-            else:
-                lines.append(f"{pad}{_scalar(key)}:\n{written(each, indent + 2)}")
-    return "".join(lines)
+        return "".join(f"{pad}- {_nested(each, indent + 2)}" for each in value)
+    return "".join(_entry(f"{pad}{_scalar(key)}:", each, indent) for key, each in value.items())
+
+
+def _entry(head: str, value: Any, indent: int) -> str:  # noqa: ANN401 - as above
+    flow = _flow(value)
+    fits = not isinstance(value, dict | list) or not value or (_is_leaf(value) and len(head) + len(flow) + 1 <= _WIDTH)
+    return f"{head} {flow}\n" if fits else f"{head}\n{written(value, indent + 2)}"
 
 
 def _nested(value: Any, indent: int) -> str:  # noqa: ANN401 - as above
@@ -39,7 +32,7 @@ def _nested(value: Any, indent: int) -> str:  # noqa: ANN401 - as above
 
 
 def _is_leaf(value: Any) -> bool:  # noqa: ANN401 - as above
-    """Whether something may stand on its key's line: not a list of mappings, whose items each have a line."""
+    """Whether something may stand on its key's line: not a list of mappings, each of which has a line."""
     return not (isinstance(value, list) and any(isinstance(each, dict) for each in value))
 
 
