@@ -68,7 +68,7 @@ def test_written_in_place(tmp_path: Path) -> None:
                 file.write(route("a", "v1")[50:])
             await seen.until(lambda now: now.routes["a"] == "v1")
             path.write_text("")
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.01)
             path.write_text(route("a", "v2"))
             await seen.until(lambda now: now.routes["a"] == "v2")
             assert [] == seen.deletions()
@@ -171,10 +171,10 @@ def test_a_file_that_is_copied_slowly(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with watching(tmp_path) as seen:
             with (tmp_path / "a.yaml").open("w") as file:
-                for part in (route("a"), "---\n", route("b")[:20], route("b")[20:]):
-                    file.write(part)
+                for line in together(route("a"), route("b")).splitlines(keepends=True):
+                    file.write(line)
                     file.flush()
-                    assert 0 == await seen.quiet(0.08)
+                    assert 0 == await seen.quiet(0.02)
             await seen.until(holds(a="one", b="one"))
 
     asyncio.run(scenario())
@@ -232,7 +232,7 @@ def test_a_change_comes_within_milliseconds(tmp_path: Path) -> None:
                 beside.replace(tmp_path / "a.yaml")
                 await seen.until(shows("a", f"v{version}"))
                 taken.append(time.perf_counter() - start)
-            assert statistics.median(taken) < 0.02
+            assert statistics.median(taken) < 0.05
 
     asyncio.run(scenario())
 

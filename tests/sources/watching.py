@@ -13,7 +13,7 @@ from gatewright.api.httproute import HTTPRoute
 from gatewright.sources.changes import Batch, SourceProblem
 from gatewright.sources.files import FileSource
 
-PATIENCE = 10.0  # seconds after which something that should happen does not
+PATIENCE = 30.0  # seconds after which something that should happen does not
 
 
 class Watching:

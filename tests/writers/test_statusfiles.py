@@ -21,7 +21,7 @@ from gatewright.status.document import StatusDocument
 from gatewright.writers import statusfiles
 from gatewright.writers.statusfiles import StatusFiles, StatusKey, rendered
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def status(
