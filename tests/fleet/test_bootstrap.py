@@ -11,7 +11,7 @@ from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 from google.protobuf import json_format
 
 from gatewright.fleet.bootstrap import bootstrap, document
-from gatewright.fleet.spec import BootstrapSpec, HostPort, Pipe
+from gatewright.fleet.spec import BootstrapSpec, HostPort, Pipe, XdsCredentials
 
 HOST = BootstrapSpec(admin=Pipe("/run/gw/a.sock"), xds=Pipe("/run/gw/xds.sock"))
 EVERYTHING = BootstrapSpec(
@@ -26,11 +26,28 @@ EVERYTHING = BootstrapSpec(
 HOST_WITH_PORTS = BootstrapSpec(
     admin=Pipe("/run/gw/a.sock"), xds=Pipe("/run/gw/xds.sock"), stats=HostPort("::1", 19001), ready=HostPort("::1", 19003)
 )
-VARIANTS = pytest.mark.parametrize("spec", [HOST, EVERYTHING, HOST_WITH_PORTS], ids=["host", "everything", "host-with-ports"])
+IN_A_CLUSTER = BootstrapSpec(
+    admin=HostPort("127.0.0.1", 19000),
+    xds=HostPort("envoy-gateway.infra.svc.cluster.local.", 18000),
+    xds_credentials=XdsCredentials(
+        "/sds/xds-trusted-ca.json", "/sds/xds-certificate.json", "/sds/xds_service_account_token.json"
+    ),
+    stats=HostPort("::", 19001, ipv4_compat=True),
+    ready=HostPort("::", 19003, ipv4_compat=True),
+)
+VARIANTS = pytest.mark.parametrize(
+    "spec",
+    [HOST, EVERYTHING, HOST_WITH_PORTS, IN_A_CLUSTER],
+    ids=["host", "everything", "host-with-ports", "in-a-cluster"],
+)
 
 for module in (
     "envoy.extensions.access_loggers.file.v3.file_pb2",
+    "envoy.extensions.filters.http.credential_injector.v3.credential_injector_pb2",
     "envoy.extensions.filters.http.health_check.v3.health_check_pb2",
+    "envoy.extensions.filters.http.upstream_codec.v3.upstream_codec_pb2",
+    "envoy.extensions.http.injected_credentials.generic.v3.generic_pb2",
+    "envoy.extensions.transport_sockets.tls.v3.tls_pb2",
     "envoy.extensions.filters.http.router.v3.router_pb2",
     "envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2",
     "envoy.extensions.resource_monitors.downstream_connections.v3.downstream_connections_pb2",
@@ -52,7 +69,9 @@ def test_every_name_is_of_envoys_api(spec: BootstrapSpec) -> None:
 def test_envoy_takes_it(spec: BootstrapSpec, envoy: Path, tmp_path: Path) -> None:
     """Envoy validates every variant without a word of warning."""
     config = tmp_path / "bootstrap.json"
-    config.write_bytes(bootstrap(spec))
+    config.write_bytes(bootstrap(spec).replace(b"/sds/", f"{tmp_path}/".encode()))
+    for name in ("xds-trusted-ca.json", "xds-certificate.json", "xds_service_account_token.json"):  # Envoy watches what is there
+        (tmp_path / name).write_text('{"resources": []}')
 
     verdict = subprocess.run(
         [envoy, "--mode", "validate", "-c", config, "--service-cluster", "default/eg", "--service-node", "eg", "-l", "warn"],

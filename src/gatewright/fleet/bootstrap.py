@@ -5,17 +5,21 @@ runtime (tests prove that every name is Envoy's and that Envoy takes it). Names,
 https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
 """
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import msgspec
 
-from gatewright.fleet.spec import BootstrapSpec, HostPort, Pipe
+from gatewright.fleet.spec import BootstrapSpec, HostPort, Pipe, XdsCredentials
 
 Json: TypeAlias = "Mapping[str, Json] | list[Json] | str | int | float | bool"
 
 XDS_CLUSTER: Final = "xds_cluster"
 STATS_CLUSTER: Final = "prometheus_stats"
+CERTIFICATE_SECRET: Final = "xds_certificate"
+TRUSTED_CA_SECRET: Final = "xds_trusted_ca"
+TOKEN_SECRET: Final = "jwt-sa-bearer"  # noqa: S105 - a name
 
 _TYPE: Final = "type.googleapis.com/envoy."
 _STATS_TAGS: Final = (
@@ -75,26 +79,74 @@ def _static_resources(spec: BootstrapSpec) -> Json:
         *([_stats_listener(spec.stats)] if spec.stats else []),
         *([_ready_listener(spec.ready)] if spec.ready else []),
     ]
-    clusters = [_xds_cluster(spec.xds), *([_static_cluster(STATS_CLUSTER, "0.250s", spec.admin)] if spec.stats else [])]
+    clusters = [_xds_cluster(spec), *([_cluster(STATS_CLUSTER, "0.250s", spec.admin)] if spec.stats else [])]
     return {"clusters": clusters, **({"listeners": listeners} if listeners else {})}
 
 
-def _xds_cluster(address: Pipe | HostPort) -> Json:
+def _xds_cluster(spec: BootstrapSpec) -> Json:
     protocol: Json = {"http2ProtocolOptions": {"connectionKeepalive": {"interval": "30s", "timeout": "5s"}}}
-    options = {"@type": f"{_TYPE}extensions.upstreams.http.v3.HttpProtocolOptions", "explicitHttpConfig": protocol}
+    token = spec.xds_credentials.token if spec.xds_credentials else None
+    options: dict[str, Json] = {
+        "@type": f"{_TYPE}extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicitHttpConfig": protocol,
+        **({"httpFilters": _bearer_filters(token)} if token else {}),
+    }
     return {
-        **_static_cluster(XDS_CLUSTER, "10s", address),
+        **_cluster(XDS_CLUSTER, "10s", spec.xds),
         "typedExtensionProtocolOptions": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
+        **({"transportSocket": _tls(spec.xds_credentials)} if spec.xds_credentials else {}),
     }
 
 
-def _static_cluster(name: str, connect_timeout: str, address: Pipe | HostPort) -> dict[str, Json]:
+def _bearer_filters(token: str) -> list[Json]:
+    """Put the token of a ServiceAccount into every request to the control plane."""
+    credential = _extension(
+        "envoy.http.injected_credentials.generic",
+        "extensions.http.injected_credentials.generic.v3.Generic",
+        credential=_from_file(TOKEN_SECRET, token),
+    )
+    injector = _extension(
+        "envoy.filters.http.credential_injector",
+        "extensions.filters.http.credential_injector.v3.CredentialInjector",
+        credential=credential,
+        overwrite=True,
+    )
+    codec = _extension("envoy.filters.http.upstream_codec", "extensions.filters.http.upstream_codec.v3.UpstreamCodec")
+    return [injector, codec]
+
+
+def _tls(credentials: XdsCredentials) -> Json:
+    certificate = credentials.certificate
+    context: dict[str, Json] = {
+        "tlsParams": {"tlsMaximumProtocolVersion": "TLSv1_3"},
+        **({"tlsCertificateSdsSecretConfigs": [_from_file(CERTIFICATE_SECRET, certificate)]} if certificate else {}),
+        "validationContextSdsSecretConfig": _from_file(TRUSTED_CA_SECRET, credentials.trusted_ca),
+    }
+    return _extension(
+        "envoy.transport_sockets.tls", "extensions.transport_sockets.tls.v3.UpstreamTlsContext", commonTlsContext=context
+    )
+
+
+def _from_file(name: str, path: str) -> Json:
+    return {"name": name, "sdsConfig": {"pathConfigSource": {"path": path}, "resourceApiVersion": "V3"}}
+
+
+def _cluster(name: str, connect_timeout: str, address: Pipe | HostPort) -> dict[str, Json]:
     endpoint: Json = {"endpoint": {"address": _address(address)}}
     return {  # STATIC and ROUND_ROBIN are the defaults
         "name": name,
+        **({"type": "STRICT_DNS"} if isinstance(address, HostPort) and not _is_ip(address.address) else {}),
         "connectTimeout": connect_timeout,
         "loadAssignment": {"clusterName": name, "endpoints": [{"lbEndpoints": [endpoint]}]},
     }
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _stats_listener(address: HostPort) -> Json:
@@ -175,4 +227,5 @@ def _extension(name: str, message: str, **config: Json) -> Json:
 def _address(address: Pipe | HostPort) -> Json:
     if isinstance(address, Pipe):
         return {"pipe": {"path": address.path, "mode": address.mode}}
-    return {"socketAddress": {"address": address.address, "portValue": address.port}}
+    compat = {"ipv4Compat": True} if address.ipv4_compat else {}
+    return {"socketAddress": {"address": address.address, "portValue": address.port, **compat}}

@@ -34,17 +34,30 @@ class Pipe(msgspec.Struct, frozen=True, tag=True):
 
 
 class HostPort(msgspec.Struct, frozen=True, tag=True):
-    """A TCP address."""
+    """A TCP address; `ipv4_compat` lets `::` take IPv4 connections as well."""
 
     address: str
     port: int
+    ipv4_compat: bool = False
+
+
+class XdsCredentials(msgspec.Struct, frozen=True):
+    """By what a proxy and its control plane know each other: paths of files that hold SDS answers, and are watched.
+
+    `trusted_ca` says who may be the control plane; the proxy shows a client `certificate`, a bearer `token`, or both.
+    """
+
+    trusted_ca: str
+    certificate: str | None = None
+    token: str | None = None
 
 
 class BootstrapSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What one Envoy is started with (conventions of Envoy Gateway); ports that are `None` are not listened on."""
 
     admin: Pipe | HostPort
-    xds: Pipe | HostPort
+    xds: Pipe | HostPort  # an address that is no IP address is a name, looked up again and again
+    xds_credentials: XdsCredentials | None = None
     zone: str = ""
     stats: HostPort | None = None
     ready: HostPort | None = None
