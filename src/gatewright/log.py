@@ -31,7 +31,7 @@ LEVELS: Final[Mapping[Level, int]] = {
 REDACTED: Final = "[redacted]"
 REPEAT_SECONDS: Final = 5.0  # the same line is written once in this time
 BURST: Final = 50  # lines of one event in this time, whatever their fields
-CHATTY: Final = ("aiohttp.access", "asyncio", "grpc._cython.cygrpc", "watchfiles.main")  # of interest from warnings on
+CHATTY: Final = ("aiohttp.access", "asyncio", "grpc._cython.cygrpc")  # of interest from warnings on
 
 _SECRET_FIELD: Final = re.compile(
     r"(?i)(^|[_.-])(private_?key|password|passwd|secret_?data|token|authorization|credentials?|cookie)$"

@@ -1,17 +1,22 @@
 """What leaves the settled tables for the proxies, and what comes back from them.
 
 Tables key resources by what they are of; proxies know them by name. The outbox keeps the two in step: a row that is gone, or goes
-by another name now, takes its old name away, unless another row has taken that name. Deliveries find their row again by name.
+by another name now, takes its old name away, unless another row has taken that name. Clusters that nothing points at any more
+stay for a while: requests under way may still need them, and one that is wanted again at once need not warm up again. What a
+proxy said of a name finds its row, also when the row comes later.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gatewright.ads.messages import Delivery, ResourceChange
 from gatewright.flow import Changes, World
 from gatewright.status.tables import DELIVERIES, Delivered, DeliveryKey
-from gatewright.wire.resource import Resource
+from gatewright.wire.resource import CLUSTER, ENDPOINTS, Resource
 from gatewright.world import DELIVERED
+
+LINGER_SECONDS: Final = 10.0
+_LINGERING: Final = frozenset({CLUSTER, ENDPOINTS})
 
 
 class _Name(NamedTuple):
@@ -23,39 +28,70 @@ class _Name(NamedTuple):
 
 
 class Outbox:
-    """The names under which rows were last sent."""
+    """The names under which rows were last sent, and what proxies said of them."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._names: dict[DeliveryKey, _Name] = {}
         self._keys: dict[_Name, DeliveryKey] = {}
+        self._said: dict[_Name, Delivered] = {}
+        self._leaving: dict[_Name, float] = {}
 
-    def take(self, changes: Changes) -> list[ResourceChange]:
-        """Turn changed rows into what proxies shall hold from now on; forgets the deliveries of names that are gone."""
+    def take(self, changes: Changes, now: float) -> list[ResourceChange]:
+        """Turn changed rows into what proxies shall hold from now on; `now` is in seconds of any steady clock."""
         gone: dict[_Name, None] = {}
         sent: dict[_Name, Resource] = {}
         for what, ref in DELIVERED.items():
             for row_key in changes.get(ref, ()):
                 key = DeliveryKey(what, row_key)
                 resource = self._world.get(ref, row_key)
-                before = self._names.pop(key, None)
                 name = _Name(row_key.proxy, resource.type_url, resource.name) if resource else None
+                before = self._names.get(key)
                 if before is not None and before != name:
                     gone[before] = None
-                    self._world.put(DELIVERIES, key, None)
-                    if self._keys.get(before) == key:
-                        del self._keys[before]
+                    self._release(key, before)
                 if name is not None and resource is not None:
-                    self._names[key] = name
-                    self._keys[name] = key
+                    self._claim(key, name)
                     sent[name] = resource
-        removals = [ResourceChange(*name, None) for name in gone if name not in sent]
-        return removals + [ResourceChange(*name, resource) for name, resource in sent.items()]
+        self._leaving |= {name: now + (LINGER_SECONDS if name.type_url in _LINGERING else 0) for name in gone if name not in sent}
+        return [*self._removals(now), *(ResourceChange(*name, resource) for name, resource in sent.items())]
+
+    def deadline(self) -> float | None:
+        """When something that lingers is to leave, if anything does."""
+        return min(self._leaving.values(), default=None)
 
     def delivered(self, deliveries: Iterable[Delivery]) -> None:
-        """Put what Envoy said into the world; what is said of names that are gone is forgotten."""
+        """Put what Envoy said into the world."""
         for each in deliveries:
-            key = self._keys.get(_Name(each.proxy, each.type_url, each.name))
-            if key is not None:
-                row = Delivered(each.name, accepted=each.accepted is not None, refusal=each.message if each.refused else "")
-                self._world.put(DELIVERIES, key, row)
+            name = _Name(each.proxy, each.type_url, each.name)
+            if each.accepted is None and each.refused is None:
+                self._said.pop(name, None)
+            else:
+                refusal = each.message if each.refused else ""
+                self._said[name] = Delivered(each.name, accepted=each.accepted is not None, refusal=refusal)
+            if name in self._keys:
+                self._world.put(DELIVERIES, self._keys[name], self._said.get(name))
+
+    def forget(self, proxy: str) -> None:
+        """The proxy is gone, with all that it held."""
+        for names in (self._said, self._leaving):
+            for name in [name for name in names if name.proxy == proxy]:
+                del names[name]
+
+    def _claim(self, key: DeliveryKey, name: _Name) -> None:
+        self._names[key] = name
+        self._keys[name] = key
+        self._leaving.pop(name, None)
+        self._world.put(DELIVERIES, key, self._said.get(name))
+
+    def _release(self, key: DeliveryKey, name: _Name) -> None:
+        del self._names[key]
+        if self._keys.get(name) == key:
+            del self._keys[name]
+        self._world.put(DELIVERIES, key, None)
+
+    def _removals(self, now: float) -> list[ResourceChange]:
+        due = [name for name, deadline in self._leaving.items() if deadline <= now]
+        for name in due:
+            del self._leaving[name]
+        return [ResourceChange(*name, None) for name in due]

@@ -13,6 +13,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Final
 
@@ -74,7 +75,7 @@ class Control:
         )
         self._overview = Overview(self._world)
         writers: list[Writer] = [self._overview]
-        self._status_files = StatusFiles(settings.status_dir) if settings.status_dir else None
+        self._status_files = StatusFiles(settings.status_dir, observe=self._file_written) if settings.status_dir else None
         if self._status_files:
             writers.append(self._status_files)
         self._publication = Publication(self._ads.wait, writers, self._written)
@@ -127,9 +128,9 @@ class Control:
     # Inputs: each puts what it has into the world and wakes the loop.
 
     async def _read(self) -> None:
-        source = FileSource(self._settings.paths, admit)
-        async for batch in source.batches():
-            self._take(batch)
+        async with aclosing(FileSource(self._settings.paths, admit).batches()) as batches:
+            async for batch in batches:
+                self._take(batch)
 
     def _take(self, batch: Batch) -> None:
         for problem in self._overview.take(batch.problems):
@@ -165,6 +166,10 @@ class Control:
             self._connected_since.setdefault(progress.proxy, now)
         elif progress.proxy in self._connected_since:
             self._metrics.stream_closed(progress.proxy, now - self._connected_since.pop(progress.proxy))
+
+    def _file_written(self, kind: str, seconds: float, failed: bool) -> None:  # noqa: FBT001 - the shape of an observer
+        if failed:
+            self._metrics.status_written(kind, seconds, failed=True)
 
     def _written(self, kinds: Counter[str], seconds: float) -> None:
         for kind, count in kinds.items():
@@ -206,6 +211,8 @@ class Control:
             self._wake.clear()
             if self._complete:
                 self._turn()
+                if self._world.pending:  # what was sent may have been answered before
+                    self._wake.set()
 
     def _turn(self) -> None:
         first = self._batch == 0
@@ -225,10 +232,14 @@ class Control:
 
     def _publish(self, changes: Changes) -> None:
         wanted = self._world.rows(g.PROXIES)
-        resources = [change for change in self._outbox.take(changes) if change.proxy in wanted]
+        loop = asyncio.get_running_loop()
+        resources = [change for change in self._outbox.take(changes, loop.time()) if change.proxy in wanted]
+        if (deadline := self._outbox.deadline()) is not None:
+            loop.call_at(deadline, self._wake.set)
         for proxy in changes.get(g.PROXIES, ()):
             if proxy not in wanted:
                 self._ads.forget(proxy)
+                self._outbox.forget(proxy)
                 self._metrics.proxy_gone(proxy)
         self._ads.publish(self._batch, resources)
         self._published_at = time.perf_counter()

@@ -63,9 +63,10 @@ class Publication:
             batch, pending, self._pending = self._settled, self._pending, {}
             await self._confirmed(batch, PATIENCE_SECONDS)
             await asyncio.sleep(ECHO_SECONDS)
-            if self._settled != batch and await self._confirmed(self._settled, ECHO_SECONDS):
-                pending |= self._pending
-                self._pending = {}
+            if self._settled != batch:
+                echo, self._pending = self._pending, {}
+                await self._confirmed(self._settled, PATIENCE_SECONDS)
+                pending |= echo
             await self._publish(pending)
 
     async def _publish(self, pending: Publishable) -> None:

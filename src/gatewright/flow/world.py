@@ -40,6 +40,11 @@ class World:
             raise TypeError(f"{ref!r} is derived; only input tables are put to")
         return table.drop(key) if row is None else table.put(key, row)
 
+    @property
+    def pending(self) -> bool:
+        """Whether an input was put since the last settle."""
+        return any(table.changed for table in self._tables.values())
+
     def get(self, ref: Ref[K, V], key: K) -> V | None:
         """Return one settled row."""
         row: V | None = self._tables[ref].rows.get(key)

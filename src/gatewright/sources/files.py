@@ -13,7 +13,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Final
 
 from gatewright.sources.changes import Batch
@@ -76,7 +76,7 @@ class FileSource:
         self._slice_ends = 0.0
         self._sweep_at = 0.0
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncGenerator[Batch, None]:
         """Yield the initial read, `complete` in its one batch, then a batch for each burst of changes, without end."""
         loop = asyncio.get_running_loop()
         descriptor = self._watches.fileno()
