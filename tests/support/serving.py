@@ -62,6 +62,8 @@ class Serving:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment, start_new_session=True
             )
         eventually(lambda: self.is_ready() if ready else self.answers(), bool, seconds)
+        if ready:
+            self.sync()  # statuses follow what they speak of
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
         """Send a signal, wait for the end and return the exit code."""
