@@ -1,9 +1,9 @@
 """A model of Envoy's side of delta ADS, as far as the order of delivery depends on it.
 
-It warms clusters, withholds its answers about clusters while one is warming, asks for endpoints and routes as clusters and listeners need them,
-refuses what is marked as bad in the way each type does it, and notes when a route configuration points at a cluster that is not in use.
-Marks are texts in the resources: "bad" is refused by name, "half-made" too but keeps warming, "invalid" refuses the whole response
-without a name, "slow" clusters warm only when told.
+It warms clusters, withholds its answers about clusters while one is warming, asks for endpoints and routes as clusters and
+listeners need them, refuses what is marked as bad in the way each type does it, and notes when a route configuration points
+at a cluster that is not in use. Marks are texts in the resources: "bad" is refused by name, "half-made" too but keeps
+warming, "invalid" refuses the whole response without a name, "slow" clusters warm only when told.
 """
 
 from collections import deque
@@ -23,7 +23,7 @@ def is_bad(resource: Resource) -> bool:
 
 def endpoints_of(resource: Resource) -> str:
     cluster = Cluster.FromString(resource.body)
-    return cluster.eds_cluster_config.service_name or cluster.name
+    return str(cluster.eds_cluster_config.service_name or cluster.name)
 
 
 def targets_of(resource: Resource) -> set[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -76,7 +76,6 @@ class Envoy:
 
 @asynccontextmanager
 async def envoy(ads_socket: Path, folder: Path, *, cluster: str = "default/eg", level: str = "warning") -> AsyncIterator[Envoy]:
-    folder.mkdir(exist_ok=True)
     admin = folder / "admin"
     log = folder / "envoy.log"
     config = json.dumps(bootstrap(ads_socket, admin, cluster))
@@ -109,7 +108,3 @@ async def backend(says: str, status: int = 200) -> AsyncIterator[int]:
         yield port
     finally:
         await runner.cleanup()
-
-
-def lines(text: str) -> Iterator[str]:
-    return (line for line in text.splitlines() if line)

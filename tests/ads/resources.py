@@ -29,6 +29,7 @@ def packed(message: Message) -> Any:
 def cluster(name: str, **fields: object) -> Resource:
     """An EDS cluster, unless `fields` say otherwise."""
     given = {"name": name, "type": "EDS", "eds_cluster_config": {"eds_config": ADS}, "connect_timeout": "1s"} | fields
+    given = {field: value for field, value in given.items() if value is not None}
     return resource(CLUSTER, name, ParseDict(given, Cluster()).SerializeToString(deterministic=True))
 
 

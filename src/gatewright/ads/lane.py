@@ -19,6 +19,7 @@ from gatewright.ads.subscription import Received, Subscription
 from gatewright.wire.resource import CLUSTER, LISTENER, Resource
 
 NEVER: Final = float("inf")
+_SUSPECTED: Final = ""  # what a refusal says until Envoy has spoken
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -220,7 +221,7 @@ class Lane:
         name = resource.name
         row = self.rows.get(name)
         if not self.holds_back(name) and row is not None:
-            self._refuse(resource, "")
+            self._refuse(resource, _SUSPECTED)
             for flight in self.flights.values():
                 flight.upserts.pop(name, None)
             self.touch(name, row.batch)
@@ -263,8 +264,8 @@ class Lane:
         """Hold back whoever is to blame; if that is not known yet, try the halves one after the other."""
         names = tuple(upserts)
         culprits = blame(self.type_url, error, names) or ({names[0]: error} if len(names) == 1 else {})
-        for name, resource in upserts.items():
-            if self.refused.get(name) == Refusal(resource.version, ""):
+        for name in upserts.keys() - culprits.keys():
+            if self.refused.get(name) == Refusal(upserts[name].version, _SUSPECTED):
                 del self.refused[name]
         for name, message in culprits.items():
             self._refuse(upserts[name], message)

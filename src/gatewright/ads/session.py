@@ -6,8 +6,9 @@ is confirmed. (3) Removals, once all that was published up to their batch is con
 clusters, endpoints, secrets. A step waits for confirmations only as long as `Pace` allows; what is late is reported, and the
 rest goes on.
 
-Of a type, one response at a time is under way; while it is, newer versions replace those that wait. `warmup` tells why
-clusters differ.
+Of a type, one response at a time is under way; while it is, newer versions replace those that wait. Each secret
+goes in a response of its own: when Envoy refuses one it notes its hash, and confirms it if it is sent once more. `warmup`
+tells why clusters differ, too.
 """
 
 import itertools
@@ -83,6 +84,7 @@ class Session:
         """Take in a request, and say what it was about a response."""
         lane = self._lane(request.type_url)
         first = not lane.subscription.started
+        known = frozenset(lane.subscription.held) if lane.type_url == LISTENER else frozenset()
         received = lane.receive(request, self.published)
         if first and lane.type_url == ENDPOINTS:
             self._warmup.endpoints_listed()
@@ -90,7 +92,7 @@ class Session:
             self._late.discard(lane.type_url)
             self._warmup.answered(received.response)
             if received.verdict is Verdict.ACCEPTED:
-                self._lift_refusals(received.response)
+                self._lift_refusals(received.response, known)
         return received.verdict
 
     def advance(self, now: float) -> Step:
@@ -111,14 +113,14 @@ class Session:
         return min((at for at in itertools.chain(waits, self._warmup.deadlines()) if at > self._now), default=NEVER)
 
     def _send(self, lane: Lane, frontiers: _Frontiers) -> Iterator[Response]:
-        one_by_one = lane.type_url == CLUSTER and self._warmup.is_stalled(self._now)
+        one_by_one = lane.type_url == SECRET or (lane.type_url == CLUSTER and self._warmup.is_stalled(self._now))
         while lane.ready or (one_by_one and lane.subscription.started):
             resources, absent = lane.plan(frontiers.upserts.get(lane.type_url, NEVER))
             frontier = frontiers.removals.get(lane.type_url, NEVER)
             removals = absent.union(name for name in lane.leaving if self._may_leave(lane, name, frontier))
             if lane.type_url == LISTENER:
                 removals |= _making_way(lane, resources)
-            if not resources and not removals:
+            if not resources and not removals and (lane.due or not lane.subscription.owes_answer):
                 return
             chosen = resources[:1] if one_by_one else resources
             response = lane.send(str(next(self._nonces)), chosen, removals, self._now)
@@ -126,10 +128,11 @@ class Session:
                 self._warmup.sent(response)
             yield response
 
-    def _lift_refusals(self, response: Response) -> None:
+    def _lift_refusals(self, response: Response, known: frozenset[str]) -> None:
         """A listener or route may have been refused for want of a cluster, a secret or an address that is there now."""
         if response.type_url == LISTENER:
-            self._lanes[LISTENER].retry()
+            if response.removals or not known.isdisjoint(response.upserts):
+                self._lanes[LISTENER].retry()
         elif response.type_url in {CLUSTER, SECRET}:
             self._lanes[LISTENER].retry(response.upserts)
             self._lanes[ROUTES].retry(response.upserts)
@@ -180,9 +183,8 @@ class Session:
 
     def _is_mentioned(self, lane: Lane, name: str) -> bool:
         """Whether the last good version of something that is held back may point at `name`: its bytes contain the name."""
-        for other in self._lanes.values():
-            if other is lane or not other.refused:
-                continue
+        position = REMOVAL_ORDER.index(lane.type_url) if lane.type_url in REMOVAL_ORDER else 0
+        for other in (self._lanes[type_url] for type_url in REMOVAL_ORDER[:position]):
             for refused in other.refused.keys() & other.subscription.held.keys():
                 good = other.good.get(refused)
                 if good is None or name.encode() in good.body:

@@ -44,6 +44,7 @@ class Subscription:
         self.held: dict[str, str] = {}
         self.under_way: dict[str, Response] = {}
         self._owed: set[str] = set()
+        self._waits = False
 
     def covers(self, name: str) -> bool:
         """Whether the proxy wants to hear of `name`. A wildcard type is expected to be asked for, even before it is."""
@@ -70,6 +71,11 @@ class Subscription:
         """Whether `name` was asked for and not yet answered, so that even its absence must be said at once."""
         return name in self._owed
 
+    @property
+    def owes_answer(self) -> bool:
+        """Whether even nothing must be said: Envoy starts to serve only when it was told of clusters and listeners."""
+        return self._waits
+
     def owe(self, name: str) -> None:
         """Send `name` again although the proxy holds it."""
         if self.covers(name):
@@ -79,6 +85,7 @@ class Subscription:
         """The response to send now."""
         response = Response(self.type_url, nonce, {resource.name: resource for resource in upserts}, removals)
         self._owed.difference_update(response.upserts, removals)
+        self._waits = False
         self.under_way[nonce] = response
         return response
 
@@ -111,6 +118,7 @@ class Subscription:
         self.started = True
         self.wildcard = self.wildcard and not request.subscribe
         self.held = dict(request.initial_versions)
+        self._waits = not self.held and (self.wildcard or WILDCARD in request.subscribe)
 
     def _subscribe(self, names: tuple[str, ...], known: Mapping[str, str]) -> None:
         """Whoever asks for a name is answered, even if it was told before; only a first request may list what it still holds."""
