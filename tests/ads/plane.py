@@ -58,8 +58,8 @@ class Plane:
 
     async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
         async with asyncio.timeout(seconds):
-            while not condition():
-                await asyncio.sleep(0.005)  # noqa: ASYNC110 - what is waited for may be in the proxy
+            while not condition():  # noqa: ASYNC110 - what is waited for may be in the proxy
+                await asyncio.sleep(0.005)
 
     async def begin(self, *resources: Resource) -> None:
         """The first batch, until a proxy has connected and taken it."""
