@@ -33,15 +33,16 @@ class Overview:
 
     # What is told.
 
-    def take(self, problems: Mapping[str, tuple[SourceProblem, ...]]) -> list[SourceProblem]:
-        """Replace the problems of these files (none ends them), and return those that are new."""
+    def take(self, problems: Mapping[str, tuple[SourceProblem, ...]]) -> tuple[list[SourceProblem], list[str]]:
+        """Replace the problems of these files (none ends them); returns those that are new, and the files that are well again."""
         new = [problem for file, found in problems.items() for problem in found if problem not in self._problems.get(file, ())]
+        well = [file for file, found in problems.items() if not found and file in self._problems]
         for file, found in problems.items():
             if found:
                 self._problems[file] = found
             else:
                 self._problems.pop(file, None)
-        return new
+        return new, well
 
     def proxy(self, state: ProxyState) -> None:
         """Take a proxy's newest state."""

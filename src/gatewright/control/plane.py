@@ -133,8 +133,11 @@ class Control:
                 self._take(batch)
 
     def _take(self, batch: Batch) -> None:
-        for problem in self._overview.take(batch.problems):
+        new, well = self._overview.take(batch.problems)
+        for problem in new:
             _log.warning("not taken", file=problem.file, line=problem.line, problem=str(problem))
+        for file in well:
+            _log.info("well again", file=file)
         self._metrics.problems(self._overview.problem_count)
         for change in batch.changes:
             ref = BY_KIND.get(change.kind)
