@@ -46,6 +46,7 @@ class Serving:
         self.log = root / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self.arguments = arguments
+        self.serves: Sequence[str] = (str(self.folder),)
         self._environment = {**os.environ, **(environment or {})}
         self._markers = 0
         self.folder.mkdir()
@@ -56,7 +57,7 @@ class Serving:
         """Start the server and wait until it answers; with `ready`, until every Envoy serves what was read."""
         off = ("--admin-address", "off", "--metrics-address", "off", "--health-address", "off")
         own = ("--state-dir", str(self.state), "--log-format", "json", "--drain-seconds", str(DRAIN_SECONDS))
-        command = (sys.executable, "-m", "gatewright", "serve", str(self.folder), *own, *off, *self.arguments)
+        command = (sys.executable, "-m", "gatewright", "serve", *self.serves, *own, *off, *self.arguments)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment, start_new_session=True

@@ -1,0 +1,215 @@
+"""Every folder of examples, served as it is but for its ports, and asked for what its comments promise."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from tests.support.backends import Backend, http_backend
+from tests.support.clients import Answer, Tls, answers, ask
+from tests.support.ports import free_port
+from tests.support.serving import Serving, serving
+from tests.support.waiting import eventually
+
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
+GATEWAY_PORTS: Final = (8888, 8889, 8443)
+BACKENDS: Final = {3000: "three", 3001: "one", 3002: "two"}  # ports of the demo backends in examples; who stands in for them
+
+
+class Asked(NamedTuple):
+    """A request, and what must be true of its answer: the backend that gives it, else the status or where it redirects to."""
+
+    expected: str
+    host: str
+    path: str = "/"
+    method: str = "GET"
+    headers: Mapping[str, str] = {}
+    port: int = 8888
+
+
+TOPICS: Final[Mapping[str, tuple[Asked, ...]]] = {
+    "quickstart": (Asked("three", "www.example.com", "/get"), Asked("404", "www.example.org")),
+    "http-routing": (
+        Asked("one", "paths.example.com", "/anything"),
+        Asked("two", "paths.example.com", "/login"),
+        Asked("one", "paths.example.com", "/login/again"),
+        Asked("two", "paths.example.com", "/shop/cart"),
+        Asked("one", "paths.example.com", "/shopping"),
+        Asked("two", "paths.example.com", "/items/12"),
+        Asked("one", "paths.example.com", "/items/x"),
+        Asked("one", "conditions.example.com"),
+        Asked("two", "conditions.example.com", headers={"version": "two"}),
+        Asked("two", "conditions.example.com", "/?version=two"),
+        Asked("two", "conditions.example.com", "/orders/1", method="POST"),
+        Asked("one", "conditions.example.com", "/orders/1"),
+    ),
+    "hosts-and-listeners": (
+        Asked("one", "toys.shop.example.com"),
+        Asked("404", "shoes.shop.example.com"),
+        Asked("two", "www.example.com"),
+        Asked("one", "localhost", "/admin/users", port=8889),
+        Asked("404", "localhost", "/", port=8889),
+    ),
+    "traffic-splitting": (
+        Asked("two", "canary.example.com", headers={"x-canary": "yes"}),
+        Asked("one", "canary.example.com"),
+    ),
+    "redirects-and-rewrites": (
+        Asked("301 http://new.example.com:80/page", "old.example.com", "/page"),
+        Asked("302 http://old.example.com:8888/manual/page", "old.example.com", "/docs/page"),
+        Asked("308 https://old.example.com:443/account", "old.example.com", "/account"),
+        Asked("one", "rewrites.example.com", "/api/v1/users"),
+        Asked("two", "rewrites.example.com", "/status/now"),
+    ),
+    "headers-and-timeouts": (Asked("one", "headers.example.com"), Asked("504", "timeouts.example.com", "/slow/3")),
+    "services": (Asked("404", "www.example.com"),),
+    "https": (Asked("301 https://www.example.com:8443/page", "www.example.com", "/page"),),
+    "cross-namespace": (Asked("one", "shop.example.com"),),
+}
+
+
+class Host:
+    """A server with nothing to serve yet, and the backends of the examples by name."""
+
+    def __init__(self, server: Serving, backends: Mapping[str, Backend]) -> None:
+        self.server = server
+        self.backends = backends
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    with ExitStack() as stack:
+        backends = {name: stack.enter_context(http_backend(name)) for name in BACKENDS.values()}
+        server = stack.enter_context(serving())
+        server.start()
+        yield Host(server, backends)
+
+
+class Example:
+    """An example that is being served."""
+
+    def __init__(self, ports: Mapping[int, int]) -> None:
+        self.ports = ports
+
+    def ask(self, asked: Asked) -> str:
+        """What a request comes to, in the words of `Asked.expected`."""
+        answer = ask(self.ports[asked.port], asked.host, asked.path, method=asked.method, headers=asked.headers)
+        if location := answer.headers.get("location"):
+            return f"{answer.status} {self.in_the_example(location)}"
+        return answer.backend or str(answer.status)
+
+    def in_the_example(self, location: str) -> str:
+        """A URL with the ports of the example; a well-known port is named."""
+        for example, real in self.ports.items():
+            location = location.replace(f":{real}/", f":{example}/")
+        scheme, _, rest = location.partition("://")
+        authority, slash, path = rest.partition("/")
+        port = "" if ":" in authority else {"http": ":80", "https": ":443"}[scheme]
+        return f"{scheme}://{authority}{port}{slash}{path}"
+
+    def get(self, host: str, path: str = "/", headers: Mapping[str, str] | None = None) -> Answer:
+        """One request to port 8888 of the example."""
+        return ask(self.ports[8888], host, path, headers=headers)
+
+
+@contextmanager
+def served(host: Host, topic: str) -> Iterator[Example]:
+    """Serve an example with ports that are free, for the duration of the block."""
+    ports = {port: free_port() for port in GATEWAY_PORTS}
+    backends = {port: host.backends[name].port for port, name in BACKENDS.items()}
+    folder = EXAMPLES / topic
+    for path in folder.glob("*.yaml"):
+        text = re.sub(r"(?<=port: )\d+", lambda port: str((ports | backends).get(int(port[0]), port[0])), path.read_text())
+        host.server.put(path.stem, text)
+    if (folder / "certificate.py").exists():
+        host.server.put("secret", printed(folder / "certificate.py", "www.example.com"))
+    try:
+        host.server.sync()
+        eventually(host.server.is_ready, bool)
+        yield Example(ports)
+    finally:
+        host.server.tidy()
+        eventually(host.server.envoys, lambda left: not left)
+
+
+def printed(script: Path, *arguments: str) -> str:
+    """What a script of the examples prints."""
+    command = [sys.executable, str(script), *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=30).stdout
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_an_example_does_what_it_says(host: Host, topic: str) -> None:
+    """Its documents are good, nothing in its status is wrong, and its requests are answered as its comments say."""
+    with served(host, topic) as example:
+        assert [asked.expected for asked in TOPICS[topic]] == [example.ask(asked) for asked in TOPICS[topic]]
+        told = host.server.command("status")
+        assert 0 == told.returncode, told.stdout
+
+
+def test_every_example_is_tested_and_explained() -> None:
+    """No folder is forgotten, and every file begins by saying what it is for."""
+    folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
+    assert {*TOPICS, "configuration"} == folders
+    assert [] == [path for path in EXAMPLES.rglob("*.yaml") if not path.read_text().startswith("# ")]
+
+
+def test_traffic_is_split_as_weighted(host: Host) -> None:
+    """One request in ten goes to the lighter backend, give or take; mirrored requests reach the canary as copies."""
+    with served(host, "traffic-splitting") as example:
+        to_two = sum(example.get("split.example.com").backend == "two" for _ in range(300))
+        assert 10 < to_two < 60
+        example.get("canary.example.com", "/copied")
+        eventually(lambda: {seen.path for seen in host.backends["two"].seen}, lambda paths: "/copied" in paths)
+
+
+def test_requests_are_rewritten(host: Host) -> None:
+    """The backend is asked for what the rewrite says."""
+    with served(host, "redirects-and-rewrites") as example:
+        users, status = (
+            example.get("rewrites.example.com", "/api/v1/users").seen,
+            example.get("rewrites.example.com", "/status").seen,
+        )
+        assert [("/users", "rewrites.example.com"), ("/health", "inner.example.com")] == [
+            (seen["path"], seen["host"]) for seen in (users, status)
+        ]
+
+
+def test_headers_are_changed(host: Host) -> None:
+    """Both ways, as the example says."""
+    with served(host, "headers-and-timeouts") as example:
+        answer = example.get("headers.example.com", headers={"x-internal": "secret", "x-from": "client"})
+        seen = answer.seen["headers"]
+        assert ("gateway", None, "no-store") == (seen["x-from"], seen.get("x-internal"), answer.headers["cache-control"])
+
+
+def test_all_endpoints_of_a_service_are_used(host: Host) -> None:
+    """Both slices' endpoints get requests."""
+    with served(host, "services") as example:
+        assert {"one", "two"} == {example.get("app.example.com").backend for _ in range(40)}
+
+
+def test_https_with_a_certificate_of_ones_own(host: Host) -> None:
+    """The certificate that the script printed is the one that clients are shown."""
+    with served(host, "https") as example:
+        answer = answers(lambda: ask(example.ports[8443], "www.example.com", tls=Tls("www.example.com")), 200)
+        assert "one" == answer.backend
+
+
+def test_the_configuration_file(server: Serving) -> None:
+    """`serve --config` serves the folders that the file names."""
+    port = free_port()
+    for path in (EXAMPLES / "quickstart").glob("*.yaml"):
+        (server.folder / path.name).write_text(path.read_text().replace("8888", str(port)))
+    config = server.folder.with_name("envoy-gateway.yaml")
+    text = (EXAMPLES / "configuration" / "envoy-gateway.yaml").read_text()
+    assert 1 == text.count("- examples/quickstart ")
+    config.write_text(text.replace("- examples/quickstart ", f"- {server.folder} "))
+    server.serves = ("--config", str(config))
+    server.start()
+    assert [503, 404] == [ask(port, host).status for host in ("www.example.com", "www.example.org")]
