@@ -5,13 +5,15 @@ condition whose status has not changed.
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from gatewright.api.meta import NamespacedName
 
 Json: TypeAlias = Any  # what JSON can hold; the shape is that of the kind's status
+
+_IDENTITY: Final = ("name", "parentRef", "ancestorRef", "controllerName")
 
 
 class StatusDocument(msgspec.Struct, frozen=True):
@@ -27,10 +29,10 @@ class StatusDocument(msgspec.Struct, frozen=True):
 def stamped(body: Json, before: Json, now: str) -> Json:
     """Return `body` with lastTransitionTime in every condition: that of `before` where its status is the same, else `now`.
 
-    Lists of conditions are matched by type, other lists by the place of their items.
+    Items of lists are found again by what they are about: conditions by type, listeners by name, parents by reference.
     """
     if isinstance(body, list):
-        return [stamped(item, _item(before, i), now) for i, item in enumerate(body)]
+        return [stamped(item, _counterpart(item, before), now) for item in body]
     if not isinstance(body, dict):
         return body
     earlier = before if isinstance(before, dict) else {}
@@ -50,5 +52,11 @@ def _since(condition: dict[str, Any], before: dict[str, Any] | None, now: str) -
     return str(before["lastTransitionTime"]) if before is not None and unchanged else now
 
 
-def _item(before: Json, index: int) -> Json:
-    return before[index] if isinstance(before, list) and index < len(before) else None
+def _counterpart(item: Json, before: Json) -> Json:
+    """Find the item of the list `before` that is about the same; None if there is none."""
+    about = _about(item)
+    return next((each for each in before if _about(each) == about), None) if isinstance(before, list) and about else None
+
+
+def _about(item: Json) -> list[Json]:
+    return [item[name] for name in _IDENTITY if name in item] if isinstance(item, dict) else []
