@@ -25,7 +25,7 @@ def _nested(value: Any, indent: int) -> str:  # noqa: ANN401 - as above
     flow = _flow(value)
     if not isinstance(value, dict | list) or not value or len(flow) + indent <= _WIDTH:
         return f"{flow}\n"
-    if _is_condition(value):
+    if isinstance(value, dict) and _is_condition(value):
         head = _flow({key: each for key, each in value.items() if key != "message"})
         return f"{head[:-1]},\n{' ' * indent} message: {_scalar(value['message'])}}}\n"
     return written(value, indent).lstrip(" ")

@@ -53,24 +53,30 @@ def resolve(
             findings.extend(problems)
         else:
             resolved.append(RuleFilter(spec))
-            findings.extend(problems_of(spec, matches, where))
+            findings.extend(_problems(spec, matches, where))
     findings.extend(_clashes(resolved, path))
     return RuleFilters(tuple(resolved), bool(findings), (*findings, *harmless))
 
 
-def problems_of(
-    spec: HTTPFilter, matches: tuple[HTTPRouteMatch, ...], path: str, *, on_backend: bool = False
-) -> tuple[Finding, ...]:
-    """Say why one filter of the Gateway API cannot be honoured."""
+def problems_on_backend(filters: tuple[HTTPFilter, ...], matches: tuple[HTTPRouteMatch, ...], path: str) -> tuple[Finding, ...]:
+    """Say which filters of a backend cannot be honoured; it is as good as unresolved then."""
+    problems = []
+    for i, spec in enumerate(filters):
+        feature = ROUTE_FILTERS.get(spec.type)
+        if feature is None or not feature.on_backend:
+            problems.append((i, f"filter {spec.type} is not supported on a backend"))
+        elif problem := feature.problem(spec, matches) or feature.backend_problem(spec):
+            problems.append((i, problem))
+    return tuple(Finding(RESOLVED_REFS, "UnsupportedRefValue", problem, f"{path}[{i}]") for i, problem in problems)
+
+
+def _problems(spec: HTTPFilter, matches: tuple[HTTPRouteMatch, ...], path: str) -> tuple[Finding, ...]:
+    """Say why one filter of the Gateway API cannot be honoured on a rule."""
     feature = ROUTE_FILTERS.get(spec.type)
-    if feature is None or (on_backend and not feature.on_backend):
-        place = "on a backend" if on_backend else "yet"
-        return (Finding(ACCEPTED, "UnsupportedValue", f"filter {spec.type} is not supported {place}", f"{path}.type"),)
-    if problem := feature.problem(spec, matches):
-        return (Finding(ACCEPTED, "IncompatibleFilters", problem, path),)
-    if on_backend and (problem := feature.backend_problem(spec)):
-        return (Finding(ACCEPTED, "UnsupportedValue", problem, path),)
-    return ()
+    if feature is None:
+        return (Finding(ACCEPTED, "UnsupportedValue", f"filter {spec.type} is not supported yet", f"{path}.type"),)
+    problem = feature.problem(spec, matches)
+    return (Finding(ACCEPTED, "IncompatibleFilters", problem, path),) if problem else ()
 
 
 def _clashes(filters: list[RuleFilter], path: str) -> tuple[Finding, ...]:

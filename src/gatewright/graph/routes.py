@@ -1,8 +1,9 @@
 """HTTPRoute rules, resolved: what each rule leads to, and what is wrong with it.
 
 A rule forwards to weighted clusters, answers with a redirect, or answers with an error. Backends that cannot be resolved keep
-their share of requests as errors (500). A rule with a filter or match that cannot be honoured answers 500 as a whole rather
-than leave it out; only a match that Envoy cannot express is not there. Source: Gateway API HTTPRouteRule; checklist section 12.
+their share of requests as errors (500), and so do those with a filter that cannot be honoured. A rule with a filter or match
+that cannot be honoured answers 500 as a whole rather than leave it out; only a match that Envoy cannot express is not there.
+Source: Gateway API HTTPRouteRule; checklist section 12.
 """
 
 from collections.abc import Iterator
@@ -49,9 +50,9 @@ def _rule(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule) -> RuleF
     matches = [_match(match, f"{path}.matches[{i}]") for i, match in enumerate(rule.matches)]
     dropped = frozenset(i for i, problems in enumerate(matches) if problems)
     resolved = filters.resolve(read, route, rule.filters, rule.matches, f"{path}.filters")
-    candidates, on_backends, unresolved = _backends(read, route, rule, path)
-    findings = (*(problem for problems in matches for problem in problems), *resolved.findings, *on_backends, *unresolved)
-    broken = bool(dropped or resolved.broken or on_backends)
+    candidates, unresolved = _backends(read, route, rule, path)
+    findings = (*(problem for problems in matches for problem in problems), *resolved.findings, *unresolved)
+    broken = bool(dropped or resolved.broken)
     return RuleFacts(index, rule, resolved.filters, failover.arrange(candidates), broken, dropped, findings)
 
 
@@ -67,18 +68,15 @@ def _match(match: HTTPRouteMatch, path: str) -> tuple[Finding, ...]:
     )
 
 
-def _backends(
-    read: Read, route: RouteKey, rule: HTTPRouteRule, path: str
-) -> tuple[tuple[Candidate, ...], tuple[Finding, ...], tuple[Finding, ...]]:
-    """Resolve the backends of a rule; the findings are of their filters, and of the references."""
+def _backends(read: Read, route: RouteKey, rule: HTTPRouteRule, path: str) -> tuple[tuple[Candidate, ...], tuple[Finding, ...]]:
+    """Resolve the backends of a rule."""
     candidates: list[Candidate] = []
-    on_backends: list[Finding] = []
-    unresolved: list[Finding] = []
+    findings: list[Finding] = []
     for i, reference in enumerate(rule.backend_refs):
         where = f"{path}.backendRefs[{i}]"
         resolution = backends.resolve(read, route, reference, where)
-        unresolved.extend(filter(None, (resolution.finding,)))
-        candidates.append(Candidate(Share(reference.weight, resolution.cluster, reference.filters), resolution.fallback))
-        for j, spec in enumerate(reference.filters):
-            on_backends.extend(filters.problems_of(spec, rule.matches, f"{where}.filters[{j}]", on_backend=True))
-    return tuple(candidates), tuple(on_backends), tuple(unresolved)
+        problems = filters.problems_on_backend(reference.filters, rule.matches, f"{where}.filters")
+        findings.extend((*filter(None, (resolution.finding,)), *problems))
+        cluster = None if problems else resolution.cluster
+        candidates.append(Candidate(Share(reference.weight, cluster, reference.filters), resolution.fallback))
+    return tuple(candidates), tuple(findings)
