@@ -23,7 +23,7 @@ OK: Final = 200
 UNAUTHORISED: Final = 401
 
 
-class Unreachable(Exception):  # noqa: N818 - says what is so
+class Unreachable(ConnectionError):  # noqa: N818 - says what is so
     """The API server did not answer, or stopped to; the message says how."""
 
 

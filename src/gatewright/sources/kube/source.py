@@ -93,6 +93,11 @@ class KubeSource:
         """The objects that `live` knows."""
         return self._followings[kind].store.keys()
 
+    def status_path(self, kind: str, key: NamespacedName) -> str:
+        """Where the status of an object is written; empty while its kind is not served."""
+        resource = self.resource(kind)
+        return resource.object_path(key, "status") if resource is not None else ""
+
     def resource(self, kind: str) -> Resource | None:
         """The version in which a kind is spoken; None while it is not served."""
         return self._followings[kind].resource
