@@ -1,6 +1,6 @@
-"""Envoy's admin interface over its Unix socket: a small client, one connection a call.
+"""Envoy's admin interface, over its Unix socket or within its Pod: a small client, one connection a call.
 
-Only what the fleet and the console ask is here. A call ends in a `AdminError` when the socket does not answer in time or Envoy
+Only what the fleet and the console ask is here. A call ends in a `AdminError` when nobody answers in time or Envoy
 answers anything but 200; the proxy may just be starting, or gone, so callers decide what that means.
 https://www.envoyproxy.io/docs/envoy/latest/operations/admin
 """
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+
+from gatewright.fleet.spec import HostPort
 
 LIVE: Final = "LIVE"
 
@@ -38,8 +40,8 @@ class ServerInfo(msgspec.Struct, frozen=True):
 class AdminClient:
     """Calls to one Envoy; `timeout` is in seconds and for a whole call."""
 
-    def __init__(self, socket: Path, timeout: float = 5.0) -> None:
-        self._socket = socket
+    def __init__(self, address: Path | HostPort, timeout: float = 5.0) -> None:
+        self._address = address
         self._timeout = timeout
 
     async def server_info(self) -> ServerInfo:
@@ -84,7 +86,8 @@ class AdminClient:
             async with asyncio.timeout(self._timeout):
                 status, body = await self._exchange(method, target)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
-            message = f"admin interface of Envoy at {self._socket} did not answer {method} {target}: {error!r}"
+            where = self._address if isinstance(self._address, Path) else f"{self._address.address}:{self._address.port}"
+            message = f"admin interface of Envoy at {where} did not answer {method} {target}: {error!r}"
             raise AdminError(message) from error
         if status != 200:  # noqa: PLR2004
             message = f"Envoy answered {method} {target} with {status}: {body[:200].decode(errors='replace')}"
@@ -92,7 +95,7 @@ class AdminClient:
         return body
 
     async def _exchange(self, method: str, target: str) -> tuple[int, bytes]:
-        reader, writer = await asyncio.open_unix_connection(self._socket, limit=1 << 20)
+        reader, writer = await self._connect()
         try:
             writer.write(f"{method} {target} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
@@ -104,6 +107,11 @@ class AdminClient:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._address, Path):
+            return await asyncio.open_unix_connection(self._address, limit=1 << 20)
+        return await asyncio.open_connection(self._address.address, self._address.port, limit=1 << 20)
 
 
 async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
