@@ -127,7 +127,7 @@ def test_silence_is_bounded() -> None:
     stream = settled(*HTTP)
     stream.publish(2, set_to(endpoints("c0", 2), routes("http", {"b": "c0"})))
 
-    assert 5.0 == stream.session.deadline()
+    assert 5.0 < stream.session.deadline() < 5.1
     assert [] == stream.wait(4.9)
     assert ["RDS +http"] == stream.wait(0.2)
     assert [Late(PROXY, ENDPOINTS, ("c0",))] == stream.late
@@ -171,7 +171,7 @@ def test_half_made_cluster_is_undone() -> None:
     stream.ask(ENDPOINTS, "g")
     stream.accept(ENDPOINTS)
 
-    assert ["CDS -b"] == stream.wait(0.2)
+    assert ["CDS -b"] == stream.wait(0.25)
     assert [] == stream.refuse(CLUSTER, "Error adding/updating cluster(s) b: no good")
     assert ["CDS +g", "EDS +g"] == stream.accept(CLUSTER) + stream.advance()
     assert Delivery(PROXY, CLUSTER, "b", None, bad.version, "no good") == stream.fact(CLUSTER, "b")

@@ -19,6 +19,7 @@ from gatewright.ads.subscription import Received, Subscription
 from gatewright.wire.resource import CLUSTER, LISTENER, Resource
 
 NEVER: Final = float("inf")
+_READING: Final = 0.001  # seconds that a busy Envoy may need for each resource, before anybody grows impatient
 _SUSPECTED: Final = ""  # what a refusal says until Envoy has spoken
 
 
@@ -44,9 +45,9 @@ class History(msgspec.Struct, frozen=True):
 
 
 class Flight(msgspec.Struct):
-    """A response under way: when it was sent, and since which batch its names are open; a name that is given up leaves."""
+    """A response under way: when it should have been read, and since which batch its names are open; a name given up leaves."""
 
-    sent_at: float
+    read_at: float
     upserts: dict[str, int]
     removals: dict[str, int]
 
@@ -188,7 +189,7 @@ class Lane:
     def send(self, nonce: str, resources: Iterable[Resource], removals: frozenset[str], now: float) -> Response:
         """The response with these; what was due is now flying."""
         response = self.subscription.send(nonce, tuple(resources), removals)
-        flight = self.flights[nonce] = Flight(now, {}, {})
+        flight = self.flights[nonce] = Flight(now + _READING * (len(response.upserts) + len(removals)), {}, {})
         for name, resource in response.upserts.items():
             flight.upserts[name] = self.due.pop(name)
             earlier = self._earlier.pop(name, None)

@@ -54,7 +54,8 @@ class Session:
         self._pace = pace
         self._world = world
         self._past = past
-        self._opened = self._now = now
+        self._heard_at = self._now = now
+        self._heard = False
         self._nonces = itertools.count(1)
         self._late: set[str] = set()
         self._lanes = {type_url: self._new_lane(type_url) for type_url in (*FOUNDATIONS, LISTENER, ROUTES)}
@@ -82,6 +83,7 @@ class Session:
 
     def receive(self, request: Request) -> Verdict:
         """Take in a request, and say what it was about a response."""
+        self._heard = True
         lane = self._lane(request.type_url)
         first = not lane.subscription.started
         known = frozenset(lane.subscription.held) if lane.type_url == LISTENER else frozenset()
@@ -98,6 +100,8 @@ class Session:
     def advance(self, now: float) -> Step:
         """All that can be sent now, and what has become known."""
         self._now = now
+        if self._heard:
+            self._heard, self._heard_at = False, now
         late = (*self._expire(), *(Late(self.proxy, CLUSTER, names) for names in self._warmup.advance(now)))
         frontiers = self._frontiers()
         responses = tuple(response for lane in list(self._lanes.values()) for response in self._send(lane, frontiers))
@@ -122,11 +126,15 @@ class Session:
                 removals |= _making_way(lane, resources)
             if not resources and not removals and (lane.due or not lane.subscription.owes_answer):
                 return
-            chosen = resources[:1] if one_by_one else resources
-            response = lane.send(str(next(self._nonces)), chosen, removals, self._now)
-            if lane.type_url == CLUSTER:
-                self._warmup.sent(response)
-            yield response
+            yield self._send_now(lane, resources[:1] if one_by_one else resources, removals)
+            for resource in resources[1:] if one_by_one else ():
+                yield self._send_now(lane, [resource], frozenset())
+
+    def _send_now(self, lane: Lane, resources: Iterable[Resource], removals: frozenset[str]) -> Response:
+        response = lane.send(str(next(self._nonces)), resources, removals, self._now)
+        if lane.type_url == CLUSTER:
+            self._warmup.sent(response)
+        return response
 
     def _lift_refusals(self, response: Response, known: frozenset[str]) -> None:
         """A listener or route may have been refused for want of a cluster, a secret or an address that is there now."""
@@ -138,10 +146,11 @@ class Session:
             self._lanes[ROUTES].retry(response.upserts)
 
     def _waiting_since(self, lane: Lane) -> float:
-        """Since when the proxy has owed an answer, or a first request for a type that it is expected to want."""
+        """Since when the proxy has owed an answer, or been silent without asking for a type that it is expected to want."""
         if lane.flights:
-            return next(iter(lane.flights.values())).sent_at
-        return self._opened if lane.due and not lane.subscription.started else NEVER
+            return next(iter(lane.flights.values())).read_at
+        idle = not any(other.flights for other in self._lanes.values())
+        return self._heard_at if idle and lane.due and not lane.subscription.started else NEVER
 
     def _is_late(self, lane: Lane) -> bool:
         return self._now - self._waiting_since(lane) >= self._pace.patience

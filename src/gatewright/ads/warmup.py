@@ -64,23 +64,23 @@ class Warmup:
 
     def is_stalled(self, now: float) -> bool:
         """Whether Envoy withholds its answer about clusters."""
-        return any(now - flight.sent_at >= self._pace.stall for flight in self._clusters.flights.values())
+        return any(now - flight.read_at >= self._pace.stall for flight in self._clusters.flights.values())
 
     def deadlines(self) -> Iterator[float]:
         """When waiting turns into judging, and judging into going on."""
         for flight in self._clusters.flights.values():
-            yield flight.sent_at + self._pace.stall
-            yield flight.sent_at + self._pace.warming
+            yield flight.read_at + self._pace.stall
+            yield flight.read_at + self._pace.warming
 
     def advance(self, now: float) -> Iterator[tuple[str, ...]]:
         """Judge what is under way; the names that were waited for long enough."""
         for nonce, flight in list(self._clusters.flights.items()):
-            if now - flight.sent_at < self._pace.stall:
+            if now - flight.read_at < self._pace.stall:
                 continue
             self._suspect(nonce)
             for name in [name for name in flight.upserts if self._is_warm(nonce, name)]:
                 del flight.upserts[name]
-            if now - flight.sent_at >= self._pace.warming and (names := _give_up(flight)):
+            if now - flight.read_at >= self._pace.warming and (names := _give_up(flight)):
                 yield names
 
     def _is_warm(self, nonce: str, name: str) -> bool:
