@@ -153,10 +153,12 @@ def test_an_example_does_what_it_says(host: Host, topic: str) -> None:
 
 
 def test_every_example_is_tested_and_explained() -> None:
-    """No folder is forgotten, and every file begins by saying what it is for."""
+    """No folder is forgotten, every file begins by saying what it is for, and the pages for users refer to each."""
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     assert {*TOPICS, "configuration"} == folders
     assert [] == [path for path in EXAMPLES.rglob("*.yaml") if not path.read_text().startswith("# ")]
+    pages = "".join(path.read_text() for path in (EXAMPLES.parent / "docs").glob("*.md"))
+    assert [] == [folder for folder in folders if f"(../examples/{folder}" not in pages]
 
 
 def test_traffic_is_split_as_weighted(host: Host) -> None:
