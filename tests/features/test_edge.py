@@ -1,4 +1,4 @@
-"""Features at the edge, asked of real Envoy: fallback backends, TLS to backends, HTTPRouteFilters."""
+"""Features at the edge, asked of real Envoy: fallback backends, TLS to backends, HTTPRouteFilters, CORS, redirects."""
 
 import ssl
 import threading
@@ -192,6 +192,57 @@ def test_a_host_is_taken_from_a_header(edge: Edge) -> None:
     seen = edge.ask("header.test", headers={"x-wanted": "inner.example.com"}).seen
 
     assert ("inner.example.com", "header.test") == (seen["host"], seen["headers"]["x-forwarded-host"])
+
+
+ORIGIN = "https://shop.example.com"
+
+
+def cors(name: str, spec: str) -> str:
+    """A route that takes only PUT, to backend `one`, with this CORS filter (YAML flow)."""
+    rule = f"- matches: [{{method: PUT}}]\n  filters: [{{type: CORS, cors: {spec}}}]\n  backendRefs: [{{name: one, port: 80}}]"
+    return route(name, rule, hostnames=(f"{name}.test",))
+
+
+def crossing(edge: Edge, host: str, method: str, origin: str) -> tuple[int, dict[str, str]]:
+    """The status and CORS headers of a request, or of its preflight, from another origin."""
+    asked = {"access-control-request-method": "PUT", "access-control-request-headers": "x-a, x-b"} if method == "OPTIONS" else {}
+    answer = edge.ask(host, method=method, headers={"origin": origin, **asked})
+    start = "access-control-"
+    return answer.status, {name.removeprefix(start): value for name, value in answer.headers.items() if name.startswith(start)}
+
+
+def test_preflights_are_answered_even_where_a_rule_takes_another_method_only(edge: Edge) -> None:
+    edge.server.apply("cors", cors("cors", "{allowOrigins: ['https://*.example.com'], allowMethods: [PUT], allowHeaders: [x-a]}"))
+
+    status, headers = crossing(edge, "cors.test", "OPTIONS", ORIGIN)
+
+    assert (200, {"allow-origin": ORIGIN, "allow-methods": "PUT", "allow-headers": "x-a", "max-age": "5"}) == (status, headers)
+    assert 404 == edge.ask("cors.test", method="OPTIONS").status
+
+
+def test_answers_name_the_origin_only_if_it_is_allowed(edge: Edge) -> None:
+    spec = "{allowOrigins: ['https://*.example.com'], allowCredentials: true, exposeHeaders: [x-b]}"
+    edge.server.apply("named", cors("named", spec))
+
+    allowed = crossing(edge, "named.test", "PUT", ORIGIN)
+    others = [
+        crossing(edge, "named.test", "PUT", origin) for origin in ("https://example.com", "http://shop.example.com", "null")
+    ]
+
+    assert (200, {"allow-origin": ORIGIN, "allow-credentials": "true", "expose-headers": "x-b"}) == allowed
+    assert [(200, {})] * 3 == others
+
+
+def test_with_credentials_a_wildcard_is_never_said_but_meant(edge: Edge) -> None:
+    """A browser would take it literally: what was asked for is echoed."""
+    everything = "allowOrigins: ['*'], allowMethods: ['*'], allowHeaders: ['*'], exposeHeaders: ['*']"
+    edge.server.apply("wild", cors("wild", f"{{{everything}, allowCredentials: true}}"))
+
+    _, before = crossing(edge, "wild.test", "OPTIONS", ORIGIN)
+    _, after = crossing(edge, "wild.test", "PUT", ORIGIN)
+
+    assert (ORIGIN, "PUT", "x-a, x-b") == (before["allow-origin"], before["allow-methods"], before["allow-headers"])
+    assert {"allow-origin": ORIGIN, "allow-credentials": "true"} == after
 
 
 def test_a_redirect_to_https_never_keeps_the_port_of_http(edge: Edge) -> None:

@@ -15,6 +15,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2, tls_pb2
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
+from gatewright.features import cors
 from gatewright.flow import Read
 from gatewright.graph.attachment import route_config
 from gatewright.graph.findings import OVERLAPPING_TLS, of
@@ -107,7 +108,10 @@ def _connection_manager(read: Read, key: PortKey, facts: ListenerFacts) -> liste
         codec_type=hcm_pb.HttpConnectionManager.AUTO,
         stat_prefix=f"{'https' if https else 'http'}-{bound_port(read, key.port)}",
         rds=hcm_pb.Rds(config_source=ads(), route_config_name=name),
-        http_filters=[hcm_pb.HttpFilter(name=_ROUTER, typed_config=packed(Router(suppress_envoy_headers=True)))],
+        http_filters=[
+            cors.http_filter(),
+            hcm_pb.HttpFilter(name=_ROUTER, typed_config=packed(Router(suppress_envoy_headers=True))),
+        ],
         server_header_transformation=hcm_pb.HttpConnectionManager.PASS_THROUGH,
         use_remote_address=BoolValue(value=True),
         normalize_path=BoolValue(value=True),

@@ -15,6 +15,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 
 from gatewright.api.httproute import HTTPRouteMatch
 from gatewright.api.meta import NamespacedName
+from gatewright.features.cors import preflight
 from gatewright.flow import Read
 from gatewright.graph.attachment import BoundRoute, Place
 from gatewright.graph.filters import MAX_BODY_BYTES
@@ -152,9 +153,13 @@ def _entries(route: BoundRoute, site: Site) -> tuple[Entry, ...]:
 
 def _rule_entries(route: BoundRoute, rule: RuleFacts, site: Site) -> Iterator[Entry]:
     name = f"{route.key.kind.lower()}/{route.key.namespace}/{route.key.name}/rule/{rule.index}/match/"
+    crosses_origins = any(each.spec.type == "CORS" for each in rule.filters)
     for i, match in enumerate(rule.rule.matches or _EVERYTHING):
         if i in rule.dropped:
             continue
         order = precedence(match, route.created, route.key, rule.index, i)
-        body = serialised(rule_route(rule, match, site))
-        yield Entry(order, f"{name}{i if rule.rule.matches else -1}/", body)
+        place = f"{name}{i if rule.rule.matches else -1}/"
+        yield Entry(order, place, serialised(rule_route(rule, match, site)))
+        asked_before = preflight(match) if crosses_origins else None
+        if asked_before is not None:
+            yield Entry(order, f"{place}preflight/", serialised(rule_route(rule, asked_before, site)))
