@@ -45,8 +45,11 @@ class Sink(Protocol):
     def whole(self) -> bool:
         """Whether lists are wanted; else a list only tells from where to watch."""
 
+    def asking(self) -> None:
+        """A list is about to be asked for (again)."""
+
     def begin(self, *, anew: bool) -> None:
-        """A list begins (again); with `anew` its versions cannot be compared with earlier ones."""
+        """It begins; with `anew` its versions cannot be compared with earlier ones."""
 
     def items(self, items: list[msgspec.Raw]) -> None:
         """A page of the list."""
@@ -80,6 +83,8 @@ class Mirror:
         """What to ask now."""
         if self._version:
             return Watch(self._version)
+        if not self._continue:
+            self._sink.asking()
         return List(self._continue, PAGE_SIZE if self._sink.whole else 1)
 
     def pause(self) -> float:

@@ -33,12 +33,15 @@ class Objects:
         self._listed: dict[NamespacedName, Seen | None] = {}
         self._window = contextlib.ExitStack()
 
-    def begin(self, *, anew: bool) -> None:
-        """Start to collect."""
+    def asking(self) -> None:
+        """From now on whatever else is told may be newer than the list."""
         self.close()
+        self._window.enter_context(self._store.listing())
+
+    def begin(self, *, anew: bool) -> None:
+        """Nothing that is known counts against a list of another history."""
         if anew:
             self._store.start_anew()
-        self._window.enter_context(self._store.listing())
 
     def items(self, items: list[msgspec.Raw]) -> None:
         """Read those that are not known as they are."""
@@ -67,6 +70,9 @@ class Names:
     def __init__(self, demand: Demand[NamespacedName], touched: Callable[[], None]) -> None:
         self._demand = demand
         self._touched = touched
+
+    def asking(self) -> None:
+        """Nothing is collected here."""
 
     def begin(self, *, anew: bool) -> None:
         """Whatever the list holds was missed."""

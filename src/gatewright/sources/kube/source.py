@@ -91,7 +91,7 @@ class KubeSource:
 
     def lives(self, kind: str) -> AbstractSet[NamespacedName]:
         """The objects that `live` knows."""
-        return self._followings[kind].store.keys()
+        return self._followings[kind].store.known()
 
     def status_path(self, kind: str, key: NamespacedName) -> str:
         """Where the status of an object is written; empty while its kind is not served."""
@@ -251,6 +251,9 @@ class _Definitions:
         except TimeoutError:
             return False
         return True
+
+    def asking(self) -> None:
+        """Nothing is collected here."""
 
     def begin(self, *, anew: bool) -> None:
         """Whatever the list holds was missed."""

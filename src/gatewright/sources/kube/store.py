@@ -56,11 +56,12 @@ class Store:
         self._reported: set[NamespacedName] = set()
         self._open = 0
         self._recent: dict[NamespacedName, int] = {}
+        self._merged: list[tuple[int, Covers]] = []
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def keys(self) -> AbstractSet[NamespacedName]:
+    def known(self) -> AbstractSet[NamespacedName]:
         """The objects that are known."""
         return self._held.keys()
 
@@ -109,7 +110,7 @@ class Store:
 
     @contextlib.contextmanager
     def listing(self) -> Iterator[None]:
-        """While a list is under way: what is told meanwhile is remembered, for the list may be older."""
+        """From before a list is asked for until it is merged: what is told meanwhile is remembered, for the list may be older."""
         self._open += 1
         try:
             yield
@@ -117,19 +118,25 @@ class Store:
             self._open -= 1
             if not self._open:
                 self._recent.clear()
+                self._merged.clear()
 
     def merge(self, version: int, covers: Covers, listed: Listed) -> None:
         """Of the objects that `covers` names, those `listed` were there at `version`, and no others."""
-        for seen in listed.values():
-            if seen is not None:
-                self.put(seen)
+        newer = [covered for made_at, covered in self._merged if made_at > version]
+        for key, seen in listed.items():
+            if seen is None or (key not in self._held and any(covered(key, seen.object) for covered in newer)):
+                continue  # known as it is, or a newer list was told first, and did not have it
+            self.put(seen)
         for key, held in list(self._held.items()):
             if key not in listed and covers(key, held.object):
                 self.delete(key, version)
+        if self._open:
+            self._merged.append((version, covers))
 
     def start_anew(self) -> None:
         """Versions mean nothing any more: the cluster was restored from a backup, say, or speaks another API version."""
         self._recent.clear()
+        self._merged.clear()
         self._held = {key: msgspec.structs.replace(held, resource_version=0) for key, held in self._held.items()}
 
     def settle(self) -> Settled:
