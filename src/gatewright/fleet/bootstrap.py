@@ -17,8 +17,8 @@ Json: TypeAlias = "Mapping[str, Json] | list[Json] | str | int | float | bool"
 
 XDS_CLUSTER: Final = "xds_cluster"
 STATS_CLUSTER: Final = "prometheus_stats"
-CERTIFICATE_SECRET: Final = "xds_certificate"
-TRUSTED_CA_SECRET: Final = "xds_trusted_ca"
+CERTIFICATE_SECRET: Final = "xds_certificate"  # noqa: S105 - a name
+TRUSTED_CA_SECRET: Final = "xds_trusted_ca"  # noqa: S105 - a name
 TOKEN_SECRET: Final = "jwt-sa-bearer"  # noqa: S105 - a name
 
 _TYPE: Final = "type.googleapis.com/envoy."

@@ -34,6 +34,9 @@ TOKEN_SECONDS: Final = 3600
 GRACE_SECONDS: Final = 300
 """How much longer than its drain a Pod may take to end."""
 
+FIRST_PROBE_SECONDS: Final = 2
+"""A first probe that comes too early costs the ten seconds to the next one; two are enough to start in, as a rule."""
+
 Json = dict[str, Any]
 
 _ZONE: Final = "ENVOY_SERVICE_ZONE"
@@ -172,7 +175,7 @@ def _envoy(workload: Workload, installation: Installation, container: Kubernetes
         "volumeMounts": _replaced(_mounts(), container.volume_mounts),
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
-        "startupProbe": _probe("/ready", READY_PORT, period=10, failures=30),
+        "startupProbe": {**_probe("/ready", READY_PORT, period=10, failures=30), "initialDelaySeconds": FIRST_PROBE_SECONDS},
         "readinessProbe": _probe("/ready", READY_PORT, period=5, failures=1),
         "livenessProbe": _probe("/ready", READY_PORT, period=10, failures=3),
         "lifecycle": {"preStop": {"httpGet": {"path": "/shutdown/ready", "port": SHUTDOWN_PORT, "scheme": "HTTP"}}},
@@ -182,12 +185,13 @@ def _envoy(workload: Workload, installation: Installation, container: Kubernetes
 def arguments(workload: Workload, config: str) -> list[str]:
     """Command line of Envoy; Kubernetes fills in what stands in $()."""
     proxy = workload.proxy
+    levels = component_log_levels(proxy)
     return [
         *("--service-cluster", proxy.name, "--service-node", "$(ENVOY_POD_NAME)"),
         *("--config-yaml", config),
         *("--log-level", proxy.log_level, "--cpuset-threads", "--drain-strategy", "immediate"),
         *(("--concurrency", str(proxy.concurrency)) if proxy.concurrency else ()),
-        *("--component-log-level", component_log_levels(proxy)),
+        *(("--component-log-level", levels) if levels else ()),
         *("--drain-time-s", str(proxy.drain_seconds)),
         *(("--ignore-unknown-dynamic-fields",) if proxy.trusts_configuration else ()),
         *proxy.extra_arguments,
@@ -208,7 +212,7 @@ def _shutdown_manager(workload: Workload, installation: Installation, container:
         "securityContext": container.security_context or _SECURITY,
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
-        "startupProbe": _probe("/healthz", SHUTDOWN_PORT, period=10, failures=30),
+        "startupProbe": {**_probe("/healthz", SHUTDOWN_PORT, period=10, failures=30), "initialDelaySeconds": FIRST_PROBE_SECONDS},
         "readinessProbe": _probe("/healthz", SHUTDOWN_PORT, period=10, failures=3),
         "livenessProbe": _probe("/healthz", SHUTDOWN_PORT, period=10, failures=3),
         "lifecycle": {"preStop": {"exec": {"command": shutdown_command(shutdown)}}},
