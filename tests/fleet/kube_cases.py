@@ -1,7 +1,7 @@
-"""Proxies whose objects are written down in `kube_objects/`; `python -m tests.fleet.kube_cases` writes them anew, for a person to read."""
+"""Proxies whose objects are written down in `kube_objects/`; run as a module, this writes them anew, for a person to read."""
 
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import yaml
@@ -51,7 +51,7 @@ provider:
         volumes: [{name: extra, emptyDir: {}}, {name: certs, secret: {secretName: mine}}]
       patch:
         value:
-          spec: {template: {spec: {hostNetwork: true, containers: [{name: envoy, ports: [{containerPort: 10080, hostPort: 80}]}]}}}
+          spec: {template: {spec: {hostNetwork: true, containers: [{name: envoy, ports: [{containerPort: 1, hostPort: 8}]}]}}}
     envoyService:
       annotations: {lb.example.com/kind: internal}
       labels: {exposed: "yes"}
@@ -85,7 +85,7 @@ class Case(NamedTuple):
     installation: Installation = INSTALLATION
 
 
-def workload(parameters: str = "{}", **changes: Any) -> Workload:
+def workload(parameters: str = "{}", **changes: object) -> Workload:
     """The proxy of Gateway default/eg, with an EnvoyProxy's spec (YAML)."""
     wanted = Workload(
         proxy=ProxySpec(name="default/eg"),
@@ -126,7 +126,7 @@ def text_of(objects: tuple[ManagedObject, ...]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, _data: Any) -> bool:
+    def ignore_aliases(self, _data: object) -> bool:
         return True
 
 
