@@ -339,9 +339,9 @@ def test_admitting_is_cheap() -> None:
     documents = [json.dumps(changed("HTTPRoute", {"metadata.name": f"route-{index}"})).encode() for index in range(1000)]
     admit(documents[0])
 
-    start = time.perf_counter()
+    start = time.process_time()
     verdicts = [admit(document) for document in documents]
-    took = time.perf_counter() - start
+    took = time.process_time() - start
 
     assert all(isinstance(verdict, Admitted) for verdict in verdicts)
     assert took < 0.5

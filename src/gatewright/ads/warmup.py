@@ -22,11 +22,16 @@ from gatewright.ads.needs import Warming, warming_of
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How long to wait, in seconds: for any answer; for clusters to warm; and until clusters are judged one by one."""
+    """How long to wait, in seconds.
+
+    `patience` for any answer; `warming` for clusters to warm; `stall` until clusters are judged one by one; `doubt` until silence
+    can no longer come from a slow cluster: Envoy gives up names, first health checks and secrets after 15 seconds or so.
+    """
 
     patience: float = 5.0
     warming: float = 2.0
     stall: float = 0.2
+    doubt: float = 30.0
 
 
 class Warmup:
@@ -71,13 +76,15 @@ class Warmup:
         for flight in self._clusters.flights.values():
             yield flight.read_at + self._pace.stall
             yield flight.read_at + self._pace.warming
+            yield flight.read_at + self._pace.doubt
 
     def advance(self, now: float) -> Iterator[tuple[str, ...]]:
         """Judge what is under way; the names that were waited for long enough."""
         for nonce, flight in list(self._clusters.flights.items()):
             if now - flight.read_at < self._pace.stall:
                 continue
-            self._suspect(nonce)
+            if self._newest_answer >= int(nonce) or now - flight.read_at >= self._pace.warming:
+                self._suspect(nonce, in_doubt=now - flight.read_at >= self._pace.doubt)
             for name in [name for name in flight.upserts if self._is_warm(nonce, name)]:
                 del flight.upserts[name]
             if now - flight.read_at >= self._pace.warming and (names := _give_up(flight)):
@@ -90,16 +97,16 @@ class Warmup:
     def _is_served(self, endpoints: str) -> bool:
         return endpoints in self._endpoints.subscription.names and not self._endpoints.is_open(endpoints)
 
-    def _suspect(self, nonce: str) -> None:
+    def _suspect(self, nonce: str, *, in_doubt: bool) -> None:
         """Hold back the clusters that may be why Envoy is silent, and have them undone: then it says who it was."""
-        if self._newest_answer < int(nonce):
-            return
         needs = self._needs[nonce]
         asked = self._endpoints.subscription.names
         suspects = [name for name, need in needs.items() if need.endpoints is not None and need.endpoints not in asked]
         everything = [need for others in self._needs.values() for need in others.values()]
-        if all(need.endpoints is not None and not need.more and self._is_served(need.endpoints) for need in everything):
-            suspects = [name for name in needs if name in self._clusters.good]
+        if in_doubt or all(
+            need.endpoints is not None and not need.more and self._is_served(need.endpoints) for need in everything
+        ):
+            suspects += [name for name in needs if name in self._clusters.good]
         for name in suspects:
             self._clusters.suspect(self._clusters.subscription.under_way[nonce].upserts[name])
 

@@ -73,7 +73,7 @@ class HTTPURLRewriteFilter(Model):
 
     hostname: HTTPHostnameModifier | None = None
     path: HTTPPathModifier | None = None
-    append_x_forwarded_host: bool = False
+    append_x_forwarded_host: bool = True
 
 
 class CustomResponseBody(Model):

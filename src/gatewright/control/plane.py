@@ -25,7 +25,7 @@ from gatewright.console.server import serving
 from gatewright.console.source import About
 from gatewright.control.outbox import Outbox
 from gatewright.control.overview import Overview
-from gatewright.control.proxyspecs import proxy_spec
+from gatewright.control.proxyspecs import proxy_spec, system_authorities
 from gatewright.control.publication import Publication, Writer
 from gatewright.fleet.envoy_binary import find
 from gatewright.fleet.host import HostFleet
@@ -60,7 +60,10 @@ class Control:
         self._settings = settings
         self._world = build(
             GraphSettings(
-                controller_name=settings.controller_name, backend_enabled=settings.extension_apis.backend, shared_host=True
+                controller_name=settings.controller_name,
+                backend_enabled=settings.extension_apis.backend,
+                shared_host=True,
+                system_authorities=system_authorities(),
             )
         )
         self._metrics = Metrics()

@@ -1,5 +1,7 @@
-"""From the proxy that the graph wants to the process that the fleet runs."""
+"""From the proxy that the graph wants to the process that the fleet runs, and what this machine offers it."""
 
+import ssl
+from pathlib import Path
 from typing import Final
 
 from gatewright.api.durations import milliseconds
@@ -10,6 +12,19 @@ from gatewright.settings import Settings
 
 DEFAULT: Final = EnvoyProxySpec()
 DRAIN_SECONDS: Final = 60
+
+AUTHORITIES: Final = (  # where distributions keep the authorities that the system trusts
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def system_authorities() -> str:
+    """The file with the authorities that this machine trusts; where there is none, the usual place of one."""
+    known = (ssl.get_default_verify_paths().cafile, *AUTHORITIES)
+    return next((path for path in known if path and Path(path).is_file()), AUTHORITIES[0])
 
 
 def proxy_spec(facts: ProxyFacts, settings: Settings) -> ProxySpec:

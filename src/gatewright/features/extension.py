@@ -5,7 +5,6 @@ Gateway; any other percent sign is itself. Sources: Envoy Gateway HTTPRouteFilte
 DirectResponseAction.body_format.
 """
 
-import re
 from typing import Final
 
 from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
@@ -14,11 +13,10 @@ from envoy.config.route.v3 import route_components_pb2 as route_pb
 
 from gatewright.api.filters import HTTPFilter
 from gatewright.api.httproutefilter import HTTPDirectResponseFilter, HTTPHostnameModifier, HTTPURLRewriteFilter
-from gatewright.features import paths
+from gatewright.features import operators, paths
 from gatewright.features.base import Placement, RouteFilter
 from gatewright.features.headers import options
 
-_OPERATOR: Final = re.compile(r"(%[A-Z][A-Z0-9_]*(?:\([^)]*\))?(?::\d+)?%)")
 _OK: Final = 200
 
 
@@ -61,8 +59,8 @@ def _set_host(action: route_pb.RouteAction, hostname: HTTPHostnameModifier) -> N
 
 def _response(response: HTTPDirectResponseFilter, body: str) -> route_pb.Route:
     route = route_pb.Route(direct_response=route_pb.DirectResponseAction(status=response.status_code or _OK))
-    if _OPERATOR.search(body):
-        source = DataSource(inline_string=_escaped(body))
+    if operators.present(body):
+        source = DataSource(inline_string=operators.escaped(body))
         route.direct_response.body_format.CopyFrom(SubstitutionFormatString(text_format_source=source))
     elif body:
         route.direct_response.body.inline_string = body
@@ -74,12 +72,6 @@ def _response(response: HTTPDirectResponseFilter, body: str) -> route_pb.Route:
     if response.header:
         route.response_headers_to_add.extend(options(response.header))
     return route
-
-
-def _escaped(body: str) -> str:
-    """Double every percent sign that is not part of an operator."""
-    parts = _OPERATOR.split(body)
-    return "".join(part if i % 2 else part.replace("%", "%%") for i, part in enumerate(parts))
 
 
 EXTENSION = Extension()

@@ -11,6 +11,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_pb
 
 from gatewright.api.filters import HTTPFilter, HTTPHeaderFilter
 from gatewright.features.base import Placement, RouteFilter
+from gatewright.features.operators import escaped
 
 Part = TypeVar("Part", route_pb.Route, route_pb.WeightedCluster.ClusterWeight)
 
@@ -50,18 +51,13 @@ class HeaderModifier(RouteFilter):
 def options(headers: HTTPHeaderFilter) -> list[HeaderValueOption]:
     """Return header changes as Envoy's options, overwriting ones first."""
     return [
-        HeaderValueOption(header=HeaderValue(key=header.name, value=_literal(header.value)), append_action=action)
+        HeaderValueOption(header=HeaderValue(key=header.name, value=escaped(header.value)), append_action=action)
         for action, changes in (
             (HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD, headers.set),
             (HeaderValueOption.APPEND_IF_EXISTS_OR_ADD, headers.add),
         )
         for header in changes
     ]
-
-
-def _literal(value: str) -> str:
-    """Escape Envoy's command operators: the spec's values are literal text."""
-    return value.replace("%", "%%")
 
 
 REQUEST_HEADERS = HeaderModifier("RequestHeaderModifier", "request")

@@ -82,7 +82,9 @@ def by_port(key: NamespacedName, gateway: GatewayFacts) -> Iterator[tuple[PortKe
 
 def claims(key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> Iterator[tuple[int, str, PortClaim]]:
     """Spread the ports of proxies over the ports of their machine."""
-    yield key.port, key.proxy, _claim(members.values())
+    served = [spec for spec in members.values() if spec.listener.protocol in ROUTE_KINDS]
+    if served:
+        yield key.port, key.proxy, _claim(served)
 
 
 def _claim(specs: Collection[ListenerSpec]) -> PortClaim:

@@ -112,6 +112,7 @@ def _connection_manager(read: Read, key: PortKey, facts: ListenerFacts) -> liste
             cors.http_filter(),
             hcm_pb.HttpFilter(name=_ROUTER, typed_config=packed(Router(suppress_envoy_headers=True))),
         ],
+        upgrade_configs=[hcm_pb.HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],  # here once, not in every route
         server_header_transformation=hcm_pb.HttpConnectionManager.PASS_THROUGH,
         use_remote_address=BoolValue(value=True),
         normalize_path=BoolValue(value=True),

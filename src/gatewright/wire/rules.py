@@ -47,7 +47,7 @@ def rule_route(rule: RuleFacts, match: HTTPRouteMatch, site: Site) -> route_pb.R
 
 
 def _action(rule: RuleFacts, serving: list[Share]) -> route_pb.RouteAction:
-    action = route_pb.RouteAction(upgrade_configs=[route_pb.RouteAction.UpgradeConfig(upgrade_type="websocket")])
+    action = route_pb.RouteAction()
     if len(serving) == 1 and serving[0].cluster and not serving[0].filters:
         action.cluster = cluster_name(serving[0].cluster)
     else:

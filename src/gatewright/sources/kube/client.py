@@ -19,6 +19,7 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
 READ_BYTES: Final = 1 << 20
+TURNS: Final = 3  # of the event loop, in which connections that were ended let go of their sockets
 OK: Final = 200
 UNAUTHORISED: Final = 401
 
@@ -59,6 +60,8 @@ class Client:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
 
     async def namespace(self) -> str:
         """The namespace of our Pod, or of the kubeconfig's context. Raises: Unconfigured."""
@@ -86,7 +89,10 @@ class Client:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
         async with self._response("GET", path, {"Accept": accept}, timeout, params=query) as response:
             answer = await _answer(response) if response.status != OK else Answer(response.status, b"")
-            yield Stream(answer, response.content.iter_any())
+            try:
+                yield Stream(answer, response.content.iter_any())
+            finally:
+                _abort(response)
 
     @contextlib.asynccontextmanager
     async def _response(
@@ -131,6 +137,12 @@ class Client:
             allow_redirects=False,
             **content,
         )
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """End a response that is not over: to close its TLS properly would take the server's attention for half a minute."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
