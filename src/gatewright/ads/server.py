@@ -110,6 +110,13 @@ class AdsServer:
         for stream in self._streams.values():
             stream.wake.set()
 
+    def retry(self, about: Collection[str]) -> None:
+        """Try listeners again that proxies refused with any of these words."""
+        for link, stream in self._streams.items():
+            if link.session is not None:
+                link.session.retry(about)
+                stream.wake.set()
+
     def forget(self, proxy: str) -> None:
         """Serve `proxy` nothing any more, and take nothing away from it."""
         forgotten = self._proxies.pop(proxy, None)

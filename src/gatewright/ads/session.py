@@ -12,7 +12,7 @@ tells why clusters differ, too.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -135,6 +135,10 @@ class Session:
         if lane.type_url == CLUSTER:
             self._warmup.sent(response)
         return response
+
+    def retry(self, about: Collection[str]) -> None:
+        """Try listeners again that were refused with any of these words, since their cause lies outside of what is published."""
+        self._lanes[LISTENER].retry(about)
 
     def _lift_refusals(self, response: Response, known: frozenset[str]) -> None:
         """A listener or route may have been refused for want of a cluster, a secret or an address that is there now."""

@@ -44,6 +44,8 @@ from gatewright.writers.statusfiles import StatusFiles
 
 CLOCK_SECONDS: Final = 30  # how late an expired certificate may be noticed
 LAG_SECONDS: Final = 0.1
+RETRY_SECONDS: Final = 3.0
+OUTSIDE: Final = ("cannot bind", "cannot listen", "Address already in use")  # refusals that pass without a change of ours
 
 _log = log.logger(__name__)
 
@@ -112,7 +114,7 @@ class Control:
         return 0
 
     async def _serve(self) -> None:
-        edges = (self._read, self._loop, self._publication.run, self._shape, self._tick, self._measure_lag)
+        edges = (self._read, self._loop, self._publication.run, self._shape, self._tick, self._retry, self._measure_lag)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(edge(), name=edge.__name__) for edge in edges]
             if self._status_files:
@@ -202,6 +204,11 @@ class Control:
             self._world.put(g.NOW, g.ONLY, int(time.time()) // CLOCK_SECONDS * CLOCK_SECONDS)
             self._wake.set()
             await asyncio.sleep(CLOCK_SECONDS)
+
+    async def _retry(self) -> None:
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            self._ads.retry(OUTSIDE)
 
     async def _measure_lag(self) -> None:
         while True:
