@@ -176,8 +176,8 @@ class Convergence(RuleBasedStateMachine):
     @rule()
     def all_comes_to_rest(self) -> None:
         self.commit()
-        for _ in range(20):  # seconds enough for all that is waited for
-            self.advance(0.25)
+        for seconds in (*[0.25] * 12, *[10.0] * 12):  # enough for all that is waited for
+            self.advance(seconds)
             self.envoy.resolve()
             while self.sent or self.envoy.said:
                 while self.sent:
