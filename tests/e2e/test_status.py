@@ -161,6 +161,15 @@ def test_programmed_is_true_when_the_port_answers(edge: Edge) -> None:
     assert [] == edge.server.statuses("Gateway", "late")
 
 
+def test_a_gateway_without_routes(server: Serving) -> None:
+    """It is ready at once, and answers 404 to everything."""
+    port = free_port()
+    server.put("all", GATEWAY_CLASS, gateway("bare", f"- {{name: http, protocol: HTTP, port: {port}}}"))
+    server.start(seconds=10)
+    assert 404 == ask(port, "any.test").status
+    assert "Programmed" == summary(server.status("Gateway", "bare")["conditions"])["Programmed"]
+
+
 def test_objects_of_others(edge: Edge) -> None:
     """A GatewayClass of another controller, its Gateways and their routes get no status from us."""
     other = GATEWAY_CLASS.replace("gatewright", "other").replace("gateway.envoyproxy.io/", "other.example.com/")
