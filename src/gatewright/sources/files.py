@@ -26,7 +26,7 @@ from gatewright.sources.watch import Notice, Watches
 MIB: Final = 1 << 20
 INLINE: Final = 128 << 10  # bytes up to which a file is parsed on the event loop: 300 routes
 SLICE: Final = 0.01  # seconds for which the event loop is held at a time
-GRACE: Final = 0.1  # seconds in which a file that was created, or emptied in place, may be written before it is believed
+GRACE: Final = 0.1  # seconds in which a file that was created, emptied in place or removed may be written before it is believed
 ROUNDS: Final = 8  # times a batch takes in what came while it was made
 WATCHING: Final = "(watching)"
 """The name under which a batch has problems of watching itself, rather than of a file."""
@@ -72,6 +72,7 @@ class FileSource:
         self._parsing: dict[str, _Parsing] = {}
         self._later: dict[str, float] = {}
         self._emptied: set[str] = set()
+        self._missed: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._slice_ends = 0.0
         self._sweep_at = 0.0
@@ -201,9 +202,16 @@ class FileSource:
         return self._seen.keys() | self._parsing.keys() | self._ledger.files()
 
     def _forget(self, path: str) -> None:
+        """`path` is gone; one that declares something is given time to come back, as it does when vim or git replaces it."""
         self._abandon(path)
         self._seen.pop(path, None)
         self._emptied.discard(path)
+        now = time.monotonic()
+        if self._ledger.declares(path) and now < (believed := self._missed.setdefault(path, now + GRACE)):
+            self._later[path] = believed
+            self._ledger.miss(path)
+            return
+        self._missed.pop(path, None)
         self._ledger.remove(path)
 
     def _trouble(self, path: str, message: str) -> None:
@@ -270,6 +278,7 @@ class FileSource:
         elif isinstance(outcome, Trouble):
             self._trouble(path, outcome.message)
         else:
+            self._missed.pop(path, None)
             self._seen[path] = outcome.content.seen
             if outcome.content.text is None:
                 self._ledger.readable(path)

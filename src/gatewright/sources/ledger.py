@@ -31,12 +31,13 @@ class _Claim(msgspec.Struct, frozen=True):
 class _File:
     """What is known of one file: what it claims, what is wrong in it, and what is wrong with it."""
 
-    __slots__ = ("claims", "problems", "trouble")
+    __slots__ = ("claims", "missing", "problems", "trouble")
 
     def __init__(self) -> None:
         self.claims: Mapping[Identity, _Claim] = {}
         self.problems: tuple[SourceProblem, ...] = ()
         self.trouble: SourceProblem | None = None
+        self.missing = False
 
 
 class Ledger:
@@ -69,6 +70,7 @@ class Ledger:
         for identity, last_good in entry.claims.items():
             if identity in refused or None in refused:
                 claims.setdefault(identity, last_good)
+        self._set_missing(entry, missing=False)
         self._claim(file, entry, claims)
         entry.problems, entry.trouble = tuple(problems), None
 
@@ -82,6 +84,11 @@ class Ledger:
         if (entry := self._files.get(file)) is not None and entry.trouble is not None:
             entry.trouble = None
             self._touched_files.add(file)
+
+    def miss(self, file: str) -> None:
+        """`file` is not there, perhaps only for a moment: what it declared holds unless another file declares it."""
+        if (entry := self._files.get(file)) is not None:
+            self._set_missing(entry, missing=True)
 
     def remove(self, file: str) -> None:
         """`file` is gone, and so is what it declared."""
@@ -103,7 +110,7 @@ class Ledger:
         for identity in sorted(self._touched_objects):
             claims = self._claims.get(identity, {})
             self._touched_files |= claims.keys()
-            change = self._published_as(identity, claims[min(claims)].object if claims else None)
+            change = self._published_as(identity, claims[self._first(claims)].object if claims else None)
             if change is not None:
                 changes.append(change)
         problems = {}
@@ -118,6 +125,15 @@ class Ledger:
         self._touched_objects.clear()
         self._touched_files.clear()
         return tuple(changes), problems
+
+    def _set_missing(self, entry: _File, *, missing: bool) -> None:
+        if entry.missing != missing:
+            entry.missing = missing
+            self._touched_objects |= entry.claims.keys()
+
+    def _first(self, claims: Mapping[str, _Claim]) -> str:
+        """The file whose declaration counts: the first that is there, in the order of paths."""
+        return min(claims, key=lambda file: (self._files[file].missing, file) if file in self._files else (True, file))
 
     def _claim(self, file: str, entry: _File, claims: Mapping[Identity, _Claim]) -> None:
         for identity in entry.claims.keys() | claims.keys():
@@ -158,13 +174,16 @@ class Ledger:
         entry = self._files.get(file)
         if entry is None:
             return ()
-        found = [*entry.problems, *(_elsewhere(file, self._claims[i], i) for i in entry.claims if min(self._claims[i]) != file)]
+        if entry.missing:
+            return self._reported.get(file, ())
+        elsewhere = ((i, self._first(self._claims[i])) for i in entry.claims)
+        found = [*entry.problems, *(_elsewhere(file, self._claims[i], i, first) for i, first in elsewhere if first != file)]
         found.sort(key=lambda problem: (problem.document, problem.line))
         return (entry.trouble, *found) if entry.trouble is not None else tuple(found)
 
 
-def _elsewhere(file: str, claims: Mapping[str, _Claim], identity: Identity) -> SourceProblem:
-    here, first = claims[file], min(claims)
+def _elsewhere(file: str, claims: Mapping[str, _Claim], identity: Identity, first: str) -> SourceProblem:
+    here = claims[file]
     return _twice(file, identity, here.document, here.line, f"{first}:{claims[first].line}")
 
 
