@@ -444,6 +444,31 @@ def _kubernetes(path: str, settings: dict[str, Any], message: str) -> Case:
 
 
 WORKLOAD_CASES = (
+    Case(
+        "EnvoyProxy",
+        {"spec.bootstrap": {"type": "Merge"}},
+        "spec.bootstrap",
+        "provided bootstrap patch doesn't match the configured patch type",
+    ),
+    Case(
+        "EnvoyProxy",
+        {"spec.luaValidation": ABSENT, "spec.lua": {"validationType": "Disabled", "strictValidation": {}}},
+        "spec.lua",
+        "strictValidation can only be set when validationType is Strict",
+    ),
+    *(
+        Case(
+            "EnvoyProxy",
+            {"spec.luaValidation": ABSENT, "spec.lua": {"strictValidation": {field: [value]}}},
+            f"spec.lua.strictValidation.{field}",
+            message,
+        )
+        for field, value, message in (
+            ("allowedPaths", " ", "allowedPaths entries must not be blank or whitespace-only"),
+            ("allowedPaths", "//", "allowedPaths entries must not be the filesystem root"),
+            ("allowedEnvVars", " ", "allowedEnvVars entries must not be blank or whitespace-only"),
+        )
+    ),
     _kubernetes(
         "", {"envoyDeployment": {}, "envoyDaemonSet": {}}, "only one of envoyDeployment or envoyDaemonSet can be specified"
     ),

@@ -3,9 +3,9 @@
 Fields typed `Any` are known to be the API's and are not judged yet.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from msgspec import field
+from msgspec import Meta, field
 
 from gatewright.api.backend import BackendTLSConfig
 from gatewright.api.meta import KubernetesObject, Model
@@ -51,6 +51,75 @@ class MergeBackends(Model):
     selector: LabelSelector | None = None
 
 
+class JSONPatchOperation(Model):
+    """One operation of RFC 6902; `json_path` chooses the places of `path` by an expression."""
+
+    op: Literal["add", "remove", "replace", "move", "copy", "test"]
+    path: str | None = None
+    json_path: str | None = None
+    from_: str | None = field(default=None, name="from")
+    value: Any = None
+
+
+class ProxyBootstrap(Model):
+    """Changes to what Envoy is started with: YAML that replaces it or is merged into it, or patches."""
+
+    type: Literal["Merge", "Replace", "JSONPatch"] = "Replace"
+    value: str | None = None
+    json_patches: tuple[JSONPatchOperation, ...] = ()
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "provided bootstrap patch doesn't match the configured patch type",
+            "self.type == 'JSONPatch' ? self.jsonPatches.size() > 0 : has(self.value)",
+            lambda self: len(self.json_patches) > 0 if self.type == "JSONPatch" else self.value is not None,
+        ),
+    )
+
+
+class LuaStrictValidation(Model):
+    """What scripts may touch while they are tried."""
+
+    allowed_paths: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=4096)], ...], Meta(max_length=64)] = ()
+    allowed_env_vars: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(max_length=64)] = ()
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "allowedPaths entries must not be blank or whitespace-only",
+            "self.all(p, p.trim() != '')",
+            lambda paths: all(path.strip() for path in paths),
+            field="allowed_paths",
+        ),
+        Rule(
+            "allowedPaths entries must not be the filesystem root",
+            "self.all(p, !p.matches('^/+$'))",
+            lambda paths: all(path.strip("/") for path in paths),
+            field="allowed_paths",
+        ),
+        Rule(
+            "allowedEnvVars entries must not be blank or whitespace-only",
+            "self.all(e, e.trim() != '')",
+            lambda names: all(name.strip() for name in names),
+            field="allowed_env_vars",
+        ),
+    )
+
+
+class LuaSettings(Model):
+    """How scripts are checked before Envoy gets them."""
+
+    validation_type: Literal["Strict", "InsecureSyntax", "Disabled"] = "Strict"
+    strict_validation: LuaStrictValidation | None = None
+
+    checks: ClassVar[Rules] = (
+        Rule(
+            "strictValidation can only be set when validationType is Strict",
+            "!has(self.strictValidation) || !has(self.validationType) || self.validationType == 'Strict'",
+            lambda self: self.strict_validation is None or self.validation_type == "Strict",
+        ),
+    )
+
+
 class EnvoyProxySpec(Model):
     """Settings of a fleet."""
 
@@ -67,11 +136,11 @@ class EnvoyProxySpec(Model):
     shutdown: ShutdownConfig | None = None
     backend_tls: BackendTLSConfig | None = field(default=None, name="backendTLS")
     lua_validation: Literal["Strict", "InsecureSyntax", "Disabled"] | None = None
-    bootstrap: Any = None
+    bootstrap: ProxyBootstrap | None = None
     dynamic_modules: Any = None
     filter_order: Any = None
     geo_ip: Any = field(default=None, name="geoIP")
-    lua: Any = None
+    lua: LuaSettings | None = None
     telemetry: Any = None
 
     checks: ClassVar[Rules] = (

@@ -5,20 +5,24 @@ them when they are applied, and its words are shown to whoever wrote them.
 """
 
 import re
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from msgspec import field
+from msgspec import Meta, field
 
 from gatewright.api.meta import Model
 from gatewright.api.rules import Rule, Rules, matches
-from gatewright.api.scalars import Int32, python_pattern
+from gatewright.api.scalars import Int32, matching, python_pattern
 
 PRIVILEGED_PORTS: Final = 1024
 PORT_SHIFT: Final = 10_000
 
 KubernetesObjectField = dict[str, Any]
-Quantity = int | str  # a Kubernetes quantity; a plain number is bytes or whole CPUs
+NamedField = Annotated[dict[str, Any], Meta(extra_json_schema={"properties": {"name": {"type": "string"}}, "required": ["name"]})]
 IntOrString = int | str
+
+_NUMBER: Final = r"(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+_QUANTITY: Final = rf"^(\+|-)?{_NUMBER}(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?{_NUMBER}))?$"
+Quantity = int | Annotated[str, matching(_QUANTITY)]  # a plain number is bytes, or whole CPUs
 
 _IMAGE: Final = r"^[a-zA-Z0-9._-]+(:[0-9]+)?(/[a-zA-Z0-9._/-]+)?(:[a-zA-Z0-9._-]+)?(@sha256:[a-z0-9]+)?$"
 _IMAGE_REPOSITORY: Final = r"^[a-zA-Z0-9._-]+(:[0-9]+)?[a-zA-Z0-9._/-]+$"
@@ -32,10 +36,10 @@ def _matching(attribute: str, pattern: str, message: str) -> Rule:
 
 
 def _named(attribute: str, called: str) -> Rule:
-    """The rule that each object of a list has a name; the CRD says it by `required`."""
+    """The rule that each object of a list has a name; the CRD says it by `required`, and not in CEL."""
     return Rule(
         f"every one of the {called} must have a name",
-        "self.all(each, has(each.name))",
+        "",
         lambda items: all("name" in each for each in items),
         field=attribute,
     )
@@ -64,7 +68,7 @@ class KubernetesPodSpec(Model):
     security_context: KubernetesObjectField | None = None
     affinity: KubernetesObjectField | None = None
     tolerations: tuple[KubernetesObjectField, ...] = ()
-    volumes: tuple[KubernetesObjectField, ...] = ()
+    volumes: tuple[NamedField, ...] = ()
     image_pull_secrets: tuple[KubernetesObjectField, ...] = ()
     node_selector: dict[str, str] = field(default_factory=dict)
     topology_spread_constraints: tuple[KubernetesObjectField, ...] = ()
@@ -76,7 +80,7 @@ class KubernetesPodSpec(Model):
 class KubernetesContainerSpec(Model):
     """Settings of the container that runs Envoy."""
 
-    env: tuple[KubernetesObjectField, ...] = ()
+    env: tuple[NamedField, ...] = ()
     resources: ResourceRequirements | None = None
     security_context: KubernetesObjectField | None = None
     image: str | None = None
@@ -106,7 +110,7 @@ class KubernetesDeploymentSpec(Model):
     strategy: KubernetesObjectField | None = None
     pod: KubernetesPodSpec = KubernetesPodSpec()
     container: KubernetesContainerSpec = KubernetesContainerSpec()
-    init_containers: tuple[KubernetesObjectField, ...] = ()
+    init_containers: tuple[NamedField, ...] = ()
     name: str | None = None
     patch: KubernetesPatchSpec | None = None
 
