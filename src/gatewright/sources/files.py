@@ -184,8 +184,10 @@ class FileSource:
     async def _survey(self, top: str) -> None:
         below = top.rstrip("/") + "/"
         gone = {path for path in self._known() if path == top or path.startswith(below)}
+        together = False
         for found in self._tree.survey(top):
             gone.discard(found.path)
+            together |= found.together
             if found.missing:
                 self._forget(found.path)
             elif found.problem:  # what is below a folder that may not be read, keeps
@@ -196,18 +198,21 @@ class FileSource:
                 await self._read(found, trust_state=True)
             await self._breathe()
         for path in gone:
-            self._forget(path)
+            self._forget(path, at_once=together)
 
     def _known(self) -> set[str]:
         return self._seen.keys() | self._parsing.keys() | self._ledger.files()
 
-    def _forget(self, path: str) -> None:
-        """`path` is gone; one that declares something is given time to come back, as it does when vim or git replaces it."""
+    def _forget(self, path: str, *, at_once: bool = False) -> None:
+        """`path` is gone; one that declares something is given time to come back, as it does when vim or git replaces it.
+
+        `at_once`: it was one of several that change together (a ConfigMap's), so what is gone is gone.
+        """
         self._abandon(path)
         self._seen.pop(path, None)
         self._emptied.discard(path)
         now = time.monotonic()
-        if self._ledger.declares(path) and now < (believed := self._missed.setdefault(path, now + GRACE)):
+        if not at_once and self._ledger.declares(path) and now < (believed := self._missed.setdefault(path, now + GRACE)):
             self._later[path] = believed
             self._ledger.miss(path)
             return
