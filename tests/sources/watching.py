@@ -35,7 +35,7 @@ class Watching:
                 async with self._changed:
                     self._changed.notify_all()
         finally:
-            await batches.aclose()  # type: ignore[attr-defined]  # an async generator, which the annotation leaves open
+            await batches.aclose()
 
     def _take(self, batch: Batch) -> None:
         self.batches.append(batch)
