@@ -1,3 +1,5 @@
+"""What end-to-end tests share: one server a module, with backends behind it, or one a test where it is stopped or killed."""
+
 from collections.abc import Iterator
 
 import pytest
