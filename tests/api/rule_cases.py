@@ -1,5 +1,7 @@
 """For each admission rule a change to a good document that breaks it: where the problem is, and what is said."""
 
+from typing import Any
+
 from tests.api.cases import Case
 from tests.api.extension_rule_cases import EXTENSION_KIND_CASES
 from tests.api.samples import ABSENT
