@@ -17,8 +17,9 @@ BACKEND = ProxyCluster(PROXY, ClusterKey("service", "default", "web", 80))
 def plane() -> tuple[World, Outbox]:
     """Make a world whose resource tables are inputs, so that a test says what was rendered."""
     world = World()
-    for ref in (*DELIVERED.values(), DELIVERIES):
+    for ref in DELIVERED.values():
         world.source(ref)
+    world.source(DELIVERIES)
     return world, Outbox(world)
 
 

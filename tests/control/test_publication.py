@@ -42,6 +42,10 @@ class Proxies:
     async def write(self, documents: Publishable) -> None:
         self.written.append(dict(documents))
 
+    def count(self, kinds: Counter[str], seconds: float) -> None:
+        assert kinds.total() > 0
+        assert seconds >= 0
+
     def statuses(self) -> list[str | None]:
         return [each[KEY].body["conditions"][0]["status"] if each[KEY] else None for each in self.written]  # type: ignore[union-attr]
 
@@ -51,7 +55,7 @@ def run(scenario: Callable[[Publication, Proxies], Awaitable[None]]) -> Proxies:
 
     async def play() -> Proxies:
         proxies = Proxies()
-        publication = Publication(proxies.wait, [proxies], lambda kinds, seconds: None)
+        publication = Publication(proxies.wait, [proxies], proxies.count)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(publication.run())
             await scenario(publication, proxies)
