@@ -96,16 +96,20 @@ class AdsServer:
         if server is not None:
             await server.stop(grace)
 
-    def publish(self, settled: int, changes: Iterable[ResourceChange]) -> None:
-        """Desire `changes` from batch `settled` on. Takes effect on the proxies as soon as the loop runs."""
+    def publish(self, settled: int, changes: Iterable[ResourceChange], proxies: Iterable[str] = ()) -> None:
+        """Desire `changes` from batch `settled` on. Takes effect on the proxies as soon as the loop runs.
+
+        `proxies` are served from now on even if nothing was ever published for them: an Envoy without an answer does not start.
+        """
         now = asyncio.get_running_loop().time()
         by_proxy: defaultdict[str, list[ResourceChange]] = defaultdict(list)
         for change in changes:
             by_proxy[change.proxy].append(change)
-        for name in by_proxy:
+        served = by_proxy.keys() | set(proxies)
+        for name in served:
             self._proxy(name)
         for name, proxy in self._proxies.items():
-            if name in by_proxy or proxy.published is not None:
+            if name in served or proxy.published is not None:
                 proxy.publish(settled, by_proxy.get(name, ()), now)
         for stream in self._streams.values():
             stream.wake.set()

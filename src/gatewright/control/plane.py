@@ -254,7 +254,7 @@ class Control:
                 self._ads.forget(proxy)
                 self._outbox.forget(proxy)
                 self._metrics.proxy_gone(proxy)
-        self._ads.publish(self._batch, resources)
+        self._ads.publish(self._batch, resources, changes.get(g.PROXIES, frozenset()) & wanted.keys())
         self._published_at = time.perf_counter()
         self._overview.settled(self._batch)
         for proxy in {change.proxy for change in resources}:
