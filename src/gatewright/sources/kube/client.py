@@ -4,6 +4,7 @@ Every request goes out with the credentials of the moment; a 401 renews them, on
 server that does not answer at all is an exception, `Unreachable`.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -19,7 +20,7 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
 READ_BYTES: Final = 1 << 20
-TURNS: Final = 3  # of the event loop, in which connections that were ended let go of their sockets
+CLOSING_SECONDS: Final = 0.1  # in which TLS connections that were ended, or never quite begun, let go of their sockets
 OK: Final = 200
 UNAUTHORISED: Final = 401
 
@@ -60,8 +61,7 @@ class Client:
         if self._session is not None:
             await self._session.close()
             self._session = None
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
+            await asyncio.sleep(CLOSING_SECONDS)
 
     async def namespace(self) -> str:
         """The namespace of our Pod, or of the kubeconfig's context. Raises: Unconfigured."""

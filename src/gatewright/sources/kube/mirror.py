@@ -18,7 +18,7 @@ GONE: Final = 410
 PAGE_SIZE: Final = 500
 LONGEST_LINE: Final = 32 << 20  # bytes; an API server takes objects of at most 3 MiB
 FIRST_PAUSE: Final = 0.1  # seconds after the first failure, doubled by each further one
-LONGEST_PAUSE: Final = 8.0
+LONGEST_PAUSE: Final = 2.0  # short, for a server that is back should be heard at once; a busy one says itself when to ask again
 LASTED: Final = 1.0  # seconds after which a watch that ends has done its work
 
 

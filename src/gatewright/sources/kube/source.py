@@ -68,17 +68,20 @@ class KubeSource:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._missing_since: dict[str, float] = {}
         self._selected = scope.selector is None
+        self._owed = False
 
     # What others ask.
 
     def want(self, names: Mapping[str, AbstractSet[NamespacedName]]) -> bool:
         """By kind, all names that are referred to now (of Services, for EndpointSlice); says whether all have been looked up.
 
-        Call it before asking for the next batch until one is complete, and after every settle from then on.
+        Call it before asking for the next batch until one is complete, and after every settle from then on. Names that were
+        not looked up yet are answered by a batch, be it an empty one.
         """
         for kind, keys in names.items():
             self._followings[kind].want(keys)
-        return self.answered
+        self._owed = not self.answered
+        return not self._owed
 
     @property
     def answered(self) -> bool:
@@ -124,7 +127,11 @@ class KubeSource:
                 yield batch or Batch((), {}, complete=True)
                 on_demand = batch is not None
             while True:
-                if (batch := self._batch(complete=True)) is not None:
+                batch = self._batch(complete=True)
+                if self._owed and self.answered:
+                    self._owed = False
+                    batch = batch or Batch((), {}, complete=True)
+                if batch is not None:
                     yield batch
                 else:
                     await self._wait(runner)
