@@ -32,6 +32,8 @@ COMMANDS: Final = (
     Entry("validate", "gatewright.cli.validate:validate", "Check YAML as a cluster's API server would, offline."),
     Entry("translate", "gatewright.cli.translate:translate", "Show the statuses and Envoy configuration that YAML becomes."),
     Entry("quickstart", "gatewright.cli.quickstart:quickstart", "Serve a small example with a demo backend."),
+    Entry("install", "gatewright.cli.install:install", "Print the manifests of an installation in a cluster."),
+    Entry("certgen", "gatewright.cli.certgen:certgen", "Make the certificates of an installation (it does so by itself, too)."),
     Entry("envoy", "gatewright.cli.shutdown:envoy", "Run beside Envoy in its Pod (for Pods that the fleet makes)."),
     Entry("completion", "gatewright.cli.completion:completion", "Print the completion script of a shell."),
     Entry("version", "gatewright.cli.version:version", "Print the versions of Gatewright, Python and Envoy."),
