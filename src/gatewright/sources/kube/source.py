@@ -52,17 +52,15 @@ class KubeSource:
         scope: Scope = EVERY_NAMESPACE,
         kinds: tuple[Kind, ...] = KINDS,
         on_demand: bool = True,
-        lives_changed: LivesChanged = lambda _kind, _keys: None,
     ) -> None:
         """Follow `kinds` within `scope` by an entered client.
 
         With `on_demand`, Secrets, ConfigMaps and EndpointSlices are given only as far as `want` asks for them.
-        `lives_changed` is told, before the batch that they belong to, of which objects the API server has new versions.
         """
         self._client = client
         self._scope = scope
         self._followings = {kind.name: Following(client, kind, scope, on_demand=on_demand, told=self._told) for kind in kinds}
-        self._lives_changed = lives_changed
+        self._lives_changed: LivesChanged | None = None
         self._wake = asyncio.Event()
         self._definitions = _Definitions(frozenset(kind.group for kind in kinds) - BUILT_IN)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -87,6 +85,10 @@ class KubeSource:
     def answered(self) -> bool:
         """Whether everything that was asked for by `want` has been looked up; the batch with it may still be to come."""
         return all(following.idle for following in self._followings.values())
+
+    def on_lives_changed(self, lives_changed: LivesChanged) -> None:
+        """Tell somebody, before each batch, of which objects the API server has new versions, be it only of their status."""
+        self._lives_changed = lives_changed
 
     def live(self, kind: str, key: NamespacedName) -> Live | None:
         """An object as the API server has it, as far as we have heard."""
@@ -160,7 +162,8 @@ class KubeSource:
                 settled = following.store.settle()
                 changes += settled.changes
                 problems |= settled.problems
-                self._lives_changed(name, settled.lives)
+                if self._lives_changed is not None:
+                    self._lives_changed(name, settled.lives)
         return Batch(tuple(changes), problems, complete) if changes or problems else None
 
     # Namespaces by label.
