@@ -1,5 +1,3 @@
-"""The two servers of end-to-end tests: one that a module shares, and one of a test's own."""
-
 """What end-to-end tests share: one server a module, with backends behind it, or one a test where it is stopped or killed."""
 
 from collections.abc import Iterator

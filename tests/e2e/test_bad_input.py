@@ -111,7 +111,7 @@ def test_files_that_come_and_go(edge: Edge) -> None:
         done.set()
         for thread in churning:
             thread.join()
-        server.sync()
+        server.sync_removals()
     assert {"200": load.total} == load.answers
     eventually(server.problems, lambda problems: not problems)
     assert [] == server.statuses("HTTPRoute", "churn-0")
@@ -123,7 +123,7 @@ def test_the_folder_is_deleted_and_made_again(edge: Edge) -> None:
     server.apply("sub/deep/inner", route("inner", to("one")))
     assert "one" == edge.chosen("inner.test")
     shutil.rmtree(server.folder / "sub")
-    server.sync()
+    server.sync_removals()
     assert "404" == edge.chosen("inner.test")
     server.apply("sub/deep/inner", route("inner", to("two")))
     assert "two" == edge.chosen("inner.test")
@@ -165,7 +165,7 @@ def test_a_file_that_is_too_large(edge: Edge) -> None:
     assert resident < 400 << 20
     assert {"200": load.total} == load.answers
     path.unlink()
-    server.sync()
+    server.sync_removals()
     assert [] == server.problems()
 
 

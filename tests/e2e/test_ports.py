@@ -32,6 +32,17 @@ def test_a_port_in_use(edge: Edge) -> None:
     server.remove("busy")
 
 
+def test_a_port_that_becomes_free(edge: Edge) -> None:
+    """It is taken without being asked again, and the status follows."""
+    server, port, other = edge.server, free_port(), free_port()
+    with socket.create_server(("0.0.0.0", port)):
+        server.apply("busy", *busy(port, other))
+        answers(lambda: ask(other, "busy.test"), 200)
+    assert "one" == answers(lambda: ask(port, "busy.test"), 200, seconds=20).backend
+    eventually(lambda: summary(server.status("Gateway", "busy")["conditions"])["Programmed"], lambda now: now == "Programmed")
+    server.remove("busy")
+
+
 def test_two_gateways_on_one_port(edge: Edge) -> None:
     """A port of a machine belongs to one Gateway: the other one's listener is not programmed, and nobody gets its requests."""
     server = edge.server

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.e2e.edge import Edge
-from tests.support.clients import ask
+from tests.support.clients import answers, ask
 from tests.support.objects import GATEWAY_CLASS, gateway, route, service, to
 from tests.support.ports import free_port, listens
 from tests.support.serving import JSON, Serving, summary
@@ -168,6 +168,18 @@ def test_a_gateway_without_routes(server: Serving) -> None:
     server.start(seconds=10)
     assert 404 == ask(port, "any.test").status
     assert "Programmed" == summary(server.status("Gateway", "bare")["conditions"])["Programmed"]
+
+
+def test_a_gateway_with_nothing_to_serve(server: Serving) -> None:
+    """A Gateway whose listeners are all wrong is as ready as it can be, and says what is wrong; mended, it serves."""
+    port = free_port()
+    listener = f"- {{name: https, protocol: HTTPS, port: {port}, tls: {{certificateRefs: [{{name: nobody}}]}}}}"
+    server.put("all", GATEWAY_CLASS, gateway("wrong", listener))
+    server.start(seconds=10)
+    assert "-Invalid" == summary(server.status("Gateway", "wrong")["conditions"])["Programmed"]
+    assert not listens(port)
+    server.put("all", GATEWAY_CLASS, gateway("wrong", f"- {{name: http, protocol: HTTP, port: {port}}}"))
+    assert 404 == answers(lambda: ask(port, "any.test"), 404).status
 
 
 def test_objects_of_others(edge: Edge) -> None:

@@ -13,11 +13,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from gatewright.sources.files import GRACE
 from tests.support.objects import CONTROLLER, documents
 from tests.support.waiting import eventually
 
@@ -137,7 +139,7 @@ class Serving:
         """Remove files, and wait until that is at the edge."""
         for name in names:
             (self.folder / f"{name}.yaml").unlink()
-        self.sync()
+        self.sync_removals()
 
     def tidy(self, *kept: str) -> None:
         """Remove every file but these, and wait until that is at the edge."""
@@ -145,6 +147,11 @@ class Serving:
         for path in self.folder.rglob("*"):
             if path.is_file() and path.name not in names:
                 path.unlink()
+        self.sync_removals()
+
+    def sync_removals(self) -> None:
+        """The same as `sync` after files were removed, which is believed only when they stay away for a moment."""
+        time.sleep(GRACE * 1.2)
         self.sync()
 
     def sync(self, seconds: float = 15) -> None:
