@@ -206,3 +206,17 @@ def test_unknown_type() -> None:
     SHORT["type.googleapis.com/x.Y"] = "x.Y"
 
     assert ["x.Y -n"] == stream.ask("type.googleapis.com/x.Y", "n")
+
+
+def test_removal_in_a_refused_response() -> None:
+    """Envoy may have refused the whole response before it removed anything: the removal is sent again."""
+    stream = settled(*HTTP, cluster("old"))
+    stream.publish(2, set_to(endpoints("c0", 9)))
+    stream.publish(3, gone(cluster("old")))
+    assert ["CDS +b"] == stream.publish(4, set_to(cluster("b")))
+    stream.publish(5, set_to(cluster("b2")))
+    stream.accept(ENDPOINTS)
+    assert ["CDS +b2 -old"] == stream.accept(CLUSTER)
+    assert ["CDS -b2 -old"] == stream.refuse(CLUSTER, "what is that?")
+    stream.accept(CLUSTER)
+    assert 5 == stream.session.settled

@@ -15,7 +15,7 @@ import msgspec
 
 from gatewright.ads.messages import Delivery, Request, Response
 from gatewright.ads.needs import blame
-from gatewright.ads.subscription import Received, Subscription
+from gatewright.ads.subscription import Received, Subscription, Verdict
 from gatewright.wire.resource import CLUSTER, LISTENER, Resource
 
 NEVER: Final = float("inf")
@@ -170,7 +170,11 @@ class Lane:
 
     def _is_absent(self, name: str) -> bool:
         row = self.rows.get(name)
-        return row is None or row.resource is None or (self.holds_back(name) and name not in self.good)
+        return row is None or row.resource is None or self._is_half_made(name)
+
+    def _is_half_made(self, name: str) -> bool:
+        """Whether `name` was refused and never taken."""
+        return self.holds_back(name) and name not in self.good
 
     def _choose(self, name: str, frontier: float) -> Resource | None:
         """The newest version of `name` whose turn has come; an older one only while the newest must wait."""
@@ -208,7 +212,7 @@ class Lane:
             self.refused = {}  # a proxy that holds nothing has just started: what its predecessor refused may suit it
         received = self.subscription.receive(request)
         if received.response is not None:
-            self._conclude(received.response, request.error)
+            self._conclude(received.response, request.error if received.verdict is Verdict.REFUSED else None)
         touched = received.touched
         if touched is None:
             touched = frozenset().union(self.rows, self.subscription.held, self.subscription.names, self._reported)
@@ -244,7 +248,8 @@ class Lane:
             self._accept(response.upserts)
         else:
             self._sort_out(response.upserts, error)
-        for name in response.removals:
+            self._undo.update(filter(self._is_half_made, response.removals))
+        for name in response.removals if error is None else ():
             self.good.pop(name, None)
             if not self.holds_back(name):
                 self.refused.pop(name, None)

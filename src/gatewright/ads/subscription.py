@@ -90,7 +90,10 @@ class Subscription:
         return response
 
     def receive(self, request: Request) -> Received:
-        """Take in a request of this type. A stale nonce is no verdict, but its changes of interest count."""
+        """Take in a request of this type. A stale nonce is no verdict, but its changes of interest count.
+
+        A refused response counts for nothing, though Envoy may have carried out a part; but removals alone cannot be refused.
+        """
         verdict, response = self._conclude(request)
         first = not self.started
         if first:
@@ -105,12 +108,13 @@ class Subscription:
         response = self.under_way.pop(request.nonce, None)
         if response is None:
             return Verdict.NOTHING, None
-        for name in response.removals:
-            self.held.pop(name, None)  # done even in a response that is refused: Envoy removes, or ignores, without conditions
-        if request.error is not None:
+        if request.error is not None and response.upserts:
             again = (name for name, resource in response.upserts.items() if self.held.get(name) == resource.version)
-            self._owed.update(filter(self.covers, again))
+            unsaid = response.removals - self.held.keys()
+            self._owed.update(filter(self.covers, unsaid.union(again)))
             return Verdict.REFUSED, response
+        for name in response.removals:
+            self.held.pop(name, None)
         self.held.update((name, resource.version) for name, resource in response.upserts.items() if self.covers(name))
         return Verdict.ACCEPTED, response
 

@@ -103,12 +103,16 @@ class Warmup:
         asked = self._endpoints.subscription.names
         suspects = [name for name, need in needs.items() if need.endpoints is not None and need.endpoints not in asked]
         everything = [need for others in self._needs.values() for need in others.values()]
-        if in_doubt or all(
-            need.endpoints is not None and not need.more and self._is_served(need.endpoints) for need in everything
-        ):
+        warm = all(need.endpoints is not None and not need.more and self._is_served(need.endpoints) for need in everything)
+        if (in_doubt or warm) and self._can_undo_all():
             suspects += [name for name in needs if name in self._clusters.good]
         for name in suspects:
             self._clusters.suspect(self._clusters.subscription.under_way[nonce].upserts[name])
+
+    def _can_undo_all(self) -> bool:
+        """Whether the last good version is known of all updated clusters. Undoing only the others would not make Envoy speak."""
+        updated = self._clusters.subscription.held.keys() & {name for needs in self._needs.values() for name in needs}
+        return updated <= self._clusters.good.keys()
 
 
 def _give_up(flight: Flight) -> tuple[str, ...]:
