@@ -5,6 +5,7 @@ and the other reads what it wrote. A Secret that somebody else provides (cert-ma
 is and never touched.
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
@@ -31,7 +32,8 @@ AUTHORITY_SECRET: Final = "gatewright-ca"  # noqa: S105 - a name
 HMAC_SECRET: Final = "envoy-oidc-hmac"  # noqa: S105 - a name
 MADE_BY_US: Final = "gatewright.io/rotated"
 LABELS: Final = {"control-plane": "envoy-gateway"}
-ATTEMPTS: Final = 5
+ATTEMPTS: Final = 10
+PAUSE: Final = 0.05  # seconds, longer with each attempt: replicas that start together write one Secret after another
 
 
 class Trust(msgspec.Struct, frozen=True):
@@ -61,6 +63,7 @@ class CertificateSecrets:
             except ApiProblem as problem:
                 if problem.status != CONFLICT or attempt == ATTEMPTS - 1:
                     raise
+            await asyncio.sleep(PAUSE * (attempt + 1))
         raise ApiProblem(CONFLICT, "the certificates' Secrets are changed again and again by somebody else")
 
     async def _settle(self, now: datetime, *, overwrite: bool) -> Trust:
