@@ -1,4 +1,4 @@
-"""The ADS server: delta xDS to every proxy, over gRPC on a Unix socket.
+"""The ADS server: delta xDS to every proxy, over gRPC on a Unix socket or, in a cluster, on a TCP port with TLS.
 
 `publish` changes the desired state of proxies and wakes the streams it concerns; each stream's writer then sends what its
 session says. Everything runs on one event loop, and all decisions are made in `session`: here are only the socket, the clock
@@ -8,7 +8,7 @@ once something was published for it, so that a control plane which has not read 
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -25,10 +25,17 @@ from gatewright.ads.warmup import Pace
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _OPTIONS: Final = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0))
+_KEEPALIVE: Final = (  # a Pod that is gone without a word is noticed; Envoy asks every 30 seconds or less, and may
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
 _LONGEST_PATH: Final = 107  # bytes; what Linux takes as the name of a Unix socket
 _PACE: Final = Pace()
 
 Writer: TypeAlias = grpc.aio.ServicerContext[DeltaDiscoveryRequest, bytes]
+Authorise: TypeAlias = Callable[[Mapping[str, str | bytes], str, str], Awaitable[str]]
+"""Why a caller with this metadata may not have the resources of this proxy, as this node; empty when it may."""
 
 
 def _ignore(_: object) -> None:
@@ -61,6 +68,7 @@ class AdsServer:
         self._verdicts: dict[Verdict, Counter[str]] = {verdict: Counter() for verdict in Verdict}
         self._lates = 0
         self._server: grpc.aio.Server | None = None
+        self._authorise: Authorise | None = None
 
     @property
     def counters(self) -> Counters:
@@ -77,9 +85,7 @@ class AdsServer:
         if len(bytes(path)) > _LONGEST_PATH:
             raise OSError(f"{path}: a Unix socket's path has at most {_LONGEST_PATH} bytes")
         await asyncio.to_thread(path.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
-        server = grpc.aio.server(options=_OPTIONS)
-        handler = grpc.stream_stream_rpc_method_handler(self._serve, DeltaDiscoveryRequest.FromString, bytes)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"DeltaAggregatedResources": handler}),))
+        server = self._new(_OPTIONS)
         try:
             server.add_insecure_port(f"unix:{path}")
         except RuntimeError as error:
@@ -87,6 +93,28 @@ class AdsServer:
         await asyncio.to_thread(path.chmod, 0o600)
         await server.start()
         self._server = server
+
+    async def start_tls(self, host: str, port: int, credentials: grpc.ServerCredentials, authorise: Authorise) -> int:
+        """Listen on a TCP port (0: any free one, which is returned) with TLS; `authorise` says who may have what.
+
+        Raises:
+            OSError: the port cannot be listened on.
+        """
+        server = self._new((*_OPTIONS, *_KEEPALIVE))
+        try:
+            bound = server.add_secure_port(f"{host}:{port}", credentials)
+        except RuntimeError as error:
+            raise OSError(f"{host}:{port}: cannot listen: {error}") from error
+        self._authorise = authorise
+        await server.start()
+        self._server = server
+        return bound
+
+    def _new(self, options: Sequence[tuple[str, int]]) -> grpc.aio.Server:
+        server = grpc.aio.server(options=options)
+        handler = grpc.stream_stream_rpc_method_handler(self._serve, DeltaDiscoveryRequest.FromString, bytes)
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"DeltaAggregatedResources": handler}),))
+        return server
 
     async def stop(self, grace: float = 1.0) -> None:
         """End all streams and stop listening; calls that do not end within `grace` seconds are cut."""
@@ -161,6 +189,9 @@ class AdsServer:
             return
         if not first.node.cluster:
             await writer.abort(grpc.StatusCode.INVALID_ARGUMENT, "the first request has no node.cluster")
+        metadata = {str(key): value for key, value in writer.invocation_metadata() or ()}
+        if self._authorise and (refusal := await self._authorise(metadata, first.node.cluster, first.node.id)):
+            await writer.abort(grpc.StatusCode.PERMISSION_DENIED, refusal)
         proxy = self._proxy(first.node.cluster)
         stream = _Stream(proxy.connect(asyncio.get_running_loop().time()))
         self._streams[stream.link] = stream

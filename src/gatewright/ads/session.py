@@ -113,7 +113,9 @@ class Session:
 
     def deadline(self) -> float:
         """When to advance even if nothing happens."""
-        waits = (self._waiting_since(lane) + self._pace.patience for lane in self._lanes.values())
+        waits = [self._waiting_since(lane) + self._pace.patience for lane in self._lanes.values()]
+        if self._routes_are_unheard():
+            waits.append(self._heard_at + self._pace.patience)
         return min((at for at in itertools.chain(waits, self._warmup.deadlines()) if at > self._now), default=NEVER)
 
     def _send(self, lane: Lane, frontiers: _Frontiers) -> Iterator[Response]:
@@ -176,12 +178,17 @@ class Session:
         since = {lane.type_url: NEVER if lane.type_url in late else lane.unconfirmed_upserts for lane in self._lanes.values()}
         foundations = min(since[type_url] for type_url in FOUNDATIONS)
         removals: dict[str, float] = {}
-        before = min(since.values())
+        before = 0 if self._routes_are_unheard() else min(since.values())
         for type_url in REMOVAL_ORDER:
             removals[type_url] = before
             if type_url not in late:
                 before = min(before, self._removals_since(self._lanes[type_url]))
         return _Frontiers({LISTENER: foundations, ROUTES: min(foundations, since[LISTENER])}, removals)
+
+    def _routes_are_unheard(self) -> bool:
+        """Whether the proxy holds listeners and has not said yet which routes: those that it holds may point at anything."""
+        silent = not self._lanes[ROUTES].subscription.started and bool(self._lanes[LISTENER].subscription.held)
+        return silent and self._now - self._heard_at < self._pace.patience
 
     def _removals_since(self, lane: Lane) -> float:
         """The first batch with a removal that is not confirmed and may come to be."""
