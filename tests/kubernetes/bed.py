@@ -4,12 +4,14 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 TESTBED = Path(__file__).parents[2] / "testbed"
 BED = TESTBED / "bin/kubebed"
+MEMORY = Path("/dev/shm")  # etcd waits for its disk at each write
 CRDS = TESTBED / "bin/crds/experimental"
 
 
@@ -25,11 +27,12 @@ class Bed:
     def up(cls, folder: Path) -> Iterator[Self]:
         """Start a cluster of this session's own; it says "ready" when it can be used."""
         bed = cls(f"gatewright-{os.getpid()}", folder / "kubeconfig")
-        command: list[str | Path] = [BED, "up", "--name", bed.name, "--kubeconfig", bed.kubeconfig, "--data", folder / "data"]
-        command += ["--images", TESTBED / "images.yaml", "--crds", CRDS, "--scheduler=false"]
+        command: list[str | Path] = [BED, "up", "--name", bed.name, "--kubeconfig", bed.kubeconfig, "--scheduler=false"]
+        command += ["--images", TESTBED / "images.yaml", "--crds", CRDS, "--data"]
         with (
+            tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else folder) as data,
             (folder / "bed.log").open("w") as log,
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+            subprocess.Popen([*command, data], stdout=subprocess.PIPE, stderr=log, text=True) as process,
         ):
             try:
                 said = process.stdout.readline() if process.stdout else ""
@@ -38,6 +41,7 @@ class Bed:
                 yield bed
             finally:
                 process.terminate()
+                process.wait()
 
     def fault(self, *what: str) -> None:
         """Disturb the cluster; returns when the fault is over."""

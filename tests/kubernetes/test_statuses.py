@@ -16,7 +16,7 @@ from gatewright.sources.kube.source import KubeSource
 from gatewright.status.document import StatusDocument
 from gatewright.writers.kubernetes import KubernetesStatuses, Written
 from tests.kubernetes.bed import Bed
-from tests.kubernetes.cluster import CONTROLLER, Followed, Objects, eventually, following, measured, route_spec
+from tests.kubernetes.cluster import CONTROLLER, Followed, Objects, eventually, following, in_parallel, measured, route_spec
 
 Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Client]]
 THEIRS = "example.com/another"
@@ -36,6 +36,10 @@ class Writing:
         """Write these, and wait until the writer has nothing to do."""
         await self.writer.write({(each.kind, each.key): each for each in documents})
         await self.idle()
+
+    def problems(self, namespace: str) -> list[str]:
+        """What was told of each writing to a route of a namespace: nothing, if it went well."""
+        return [each.problem for each in self.told if each.key.namespace == namespace]
 
     async def idle(self) -> None:
         async with asyncio.timeout(30):
@@ -100,13 +104,44 @@ def test_a_thousand_statuses(connect: Connect, namespace: str, capsys: pytest.Ca
             began = time.perf_counter()
             await running.write(*(document(key) for key in keys))
             seconds = time.perf_counter() - began
-            assert (1000, []) == (len(running.told), [each for each in running.told if each.problem])
+            assert [""] * 1000 == running.problems(namespace)
             await running.write(*(document(key) for key in keys))
-            assert 1000 == len(running.told)
+            assert 1000 == len(running.problems(namespace))
             measured(capsys, f"1,000 statuses written in {seconds:.2f} s")
         async with writing(connect) as another:
             await another.write(*(document(key) for key in keys))
-            assert [] == another.told
+            assert [] == another.problems(namespace)
+
+    asyncio.run(scenario())
+
+
+def test_statuses_of_routes_as_they_come(connect: Connect, namespace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A thousand routes made by four hands: each has its status at once, the last one within a second."""
+
+    async def scenario() -> None:
+        async with writing(connect) as running:
+            await running.objects.namespace(namespace)
+
+            async def report() -> None:
+                known: set[str] = set()
+                while len(known) < 1000:
+                    new = running.seen.names("HTTPRoute", namespace) - known
+                    known |= new
+                    keys = [NamespacedName(namespace, name) for name in new]
+                    await running.writer.write({("HTTPRoute", key): document(key) for key in keys})
+                    await asyncio.sleep(0.02)
+
+            reporting = asyncio.create_task(report())
+            began = time.perf_counter()
+            keys = [NamespacedName(namespace, f"r{number:04}") for number in range(1000)]
+            await in_parallel((running.objects.route(key) for key in keys), 4)
+            made = time.perf_counter()
+            await reporting
+            await running.idle()
+            lag = time.perf_counter() - made
+            assert [""] * 1000 == running.problems(namespace)
+            assert lag < 1
+            measured(capsys, f"1,000 routes made in {made - began:.1f} s; the last status {lag:.2f} s after the last route")
 
     asyncio.run(scenario())
 
@@ -249,7 +284,7 @@ def test_followers_and_leaders(connect: Connect, namespace: str) -> None:
             await running.seen.until(lambda now: now.names("HTTPRoute", namespace) == {"web", "left"})
             await running.write(document(key))
             await asyncio.sleep(0.2)
-            assert ({}, []) == (await running.status(key), running.told)
+            assert ({}, []) == (await running.status(key), running.problems(namespace))
             running.writer.lead(leading=True)
             await eventually(lambda: running.status(key), lambda status: controllers(status) == [CONTROLLER])
             await eventually(lambda: running.status(left), lambda status: controllers(status) == [THEIRS])

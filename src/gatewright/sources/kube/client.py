@@ -54,7 +54,7 @@ class Client:
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60, ttl_dns_cache=30)
         headers = {"User-Agent": f"gatewright/{__version__}"}
-        self._session = aiohttp.ClientSession(connector=connector, headers=headers, trust_env=True, read_bufsize=READ_BYTES)
+        self._session = aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=READ_BYTES)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

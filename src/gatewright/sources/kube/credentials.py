@@ -7,12 +7,15 @@ Then, and whenever the server answers 401, everything is read anew.
 
 import asyncio
 import importlib
+import os
 import ssl
 import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # not in typeshed
 
 from gatewright import log
 
@@ -92,18 +95,40 @@ class Credentials:
         loader.load_and_set(configuration)
         named = folder / "namespace"
         namespace = named.read_text().strip() if named.exists() else DEFAULT_NAMESPACE
-        return _access(configuration, namespace, time.monotonic() + TOKEN_SECONDS)
+        return self._access_by(configuration, namespace, time.monotonic() + TOKEN_SECONDS)
 
     async def _of_kubeconfig(self) -> Access:
         configuration = _configuration()
         home = self._environ.get("HOME", "/")
         files = self._kubeconfig or self._environ.get("KUBECONFIG") or str(Path(home, ".kube", "config"))
+        if not any(map(os.path.exists, files.split(os.pathsep))):
+            raise FileNotFoundError(f"there is no kubeconfig at {files}")
         loader = await _library("config.kube_config").load_kube_config(
             files, self._context or None, configuration, persist_config=False
         )
         namespace = loader.current_context["context"].get("namespace") or DEFAULT_NAMESPACE
         expiry = getattr(loader, "exec_plugin_expiry", None)
-        return _access(configuration, namespace, _renewal(expiry))
+        return self._access_by(configuration, namespace, _renewal(expiry))
+
+    def _access_by(self, configuration: "_Configuration", namespace: str, renew_at: float | None) -> Access:
+        token = configuration.api_key.get("BearerToken")
+        url = configuration.host.rstrip("/")
+        return Access(
+            url=url,
+            headers={"Authorization": token.strip()} if token else {},
+            tls=_tls(configuration),
+            server_name=configuration.tls_server_name,
+            proxy=configuration.proxy or self._proxy(url),
+            namespace=namespace,
+            renew_at=renew_at,
+        )
+
+    def _proxy(self, url: str) -> str | None:
+        """The proxy that the environment names for this server; aiohttp would look for it in a thread, at each request."""
+        parts = urlsplit(url)
+        named = {name.lower(): value for name, value in self._environ.items() if name.lower().endswith("_proxy") and value}
+        bypassed = proxy_bypass_environment(parts.netloc, {"no": named.get("no_proxy", "")})
+        return None if bypassed else named.get(f"{parts.scheme}_proxy")
 
 
 def _library(module: str) -> Any:  # noqa: ANN401 - a module
@@ -127,19 +152,6 @@ class _Configuration(Protocol):
 def _configuration() -> _Configuration:
     configuration: _Configuration = _library("client").Configuration()
     return configuration
-
-
-def _access(configuration: _Configuration, namespace: str, renew_at: float | None) -> Access:
-    token = configuration.api_key.get("BearerToken")
-    return Access(
-        url=configuration.host.rstrip("/"),
-        headers={"Authorization": token.strip()} if token else {},
-        tls=_tls(configuration),
-        server_name=configuration.tls_server_name,
-        proxy=configuration.proxy,
-        namespace=namespace,
-        renew_at=renew_at,
-    )
 
 
 def _tls(configuration: _Configuration) -> ssl.SSLContext:

@@ -15,10 +15,11 @@ import msgspec
 from gatewright.sources.kube.wire import Failure, pages
 
 GONE: Final = 410
+TOO_MANY_REQUESTS: Final = 429
 PAGE_SIZE: Final = 500
 LONGEST_LINE: Final = 32 << 20  # bytes; an API server takes objects of at most 3 MiB
 FIRST_PAUSE: Final = 0.1  # seconds after the first failure, doubled by each further one
-LONGEST_PAUSE: Final = 2.0  # short, for a server that is back should be heard at once; a busy one says itself when to ask again
+LONGEST_PAUSE: Final = 1.5  # short, for a server that is back should be heard at once; a busy one says itself when to ask again
 LASTED: Final = 1.0  # seconds after which a watch that ends has done its work
 
 
@@ -140,10 +141,13 @@ class Mirror:
         """A request was refused, or got no answer, or the connection broke."""
         if failure.code == GONE:
             self._version = self._continue = ""
+            if self.failure is None or self.failure.code != GONE:
+                self._failures = 0  # an answer after all: list at once
         self.failure = failure
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
         self._failures = min(self._failures + 1, 16)
-        self._pause = max(retry_after, longest * (0.5 + 0.5 * self._random()))
+        asked = retry_after if failure.code == TOO_MANY_REQUESTS else 0.0  # a server that starts asks for too much: 5 s
+        self._pause = max(asked, longest * (0.5 + 0.5 * self._random()))
 
     def list_again(self) -> None:
         """Begin anew with a list."""
