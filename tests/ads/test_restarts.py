@@ -23,7 +23,7 @@ def world(port: int, upstream: int) -> tuple[Resource, ...]:
 
 
 def test_restarted_control_plane_sends_nothing() -> None:
-    """Envoy reconnects at once (half a second, more on a busy machine), says what it holds, and is sent nothing; what it holds counts as accepted."""
+    """Envoy reconnects at once, says what it holds, and is sent nothing; what it holds counts as accepted."""
     asyncio.run(_restart_unchanged())
 
 
