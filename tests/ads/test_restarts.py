@@ -89,7 +89,7 @@ async def _replicas() -> None:
         (two := control.folder / "two").mkdir()
         async with envoy(control.socket, control.folder), envoy(control.socket, two):
             await control.begin(routes("r", {}), cluster("c"), endpoints("c", 1))
-            await control.until(lambda: control.server.counters.streams == 2)
+            await control.until(lambda: control.server.counters.acks.get(CLUSTER, 0) == 2)
             await control.deliver(set_to(cluster("d")))
             assert 4 == control.server.counters.acks[CLUSTER]
             assert control.accepted(cluster("d"))
