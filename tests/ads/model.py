@@ -70,6 +70,12 @@ class ModelEnvoy:
         else:
             self.said.append(answer)
 
+    def give_up_waiting(self) -> None:
+        """Envoy's initial_fetch_timeout is over: clusters are used without endpoints that nobody sends."""
+        for name, resource in list(self.warming.items()):
+            if resource is not None:
+                self._use(name, resource)
+
     def resolve(self) -> None:
         """The slow clusters are done."""
         for name, resource in list(self.warming.items()):

@@ -33,6 +33,7 @@ class Convergence(RuleBasedStateMachine):
         self.past: dict[str, History] = {}
         self.facts: dict[tuple[str, str], Delivery] = {}
         self.late = False
+        self.cut_off = False  # a stream broke between a cluster and its endpoints
 
     @initialize(waiting=st.sampled_from(LISTENERS))
     def begin(self, waiting: str) -> None:
@@ -126,6 +127,7 @@ class Convergence(RuleBasedStateMachine):
         self.session = Session(PROXY, world, self.batch, self.now, pace=Pace(), past=self.past)
         self.sent: deque[Response] = deque()
         self.reported: dict[tuple[str, str], Delivery] = {}
+        self.cut_off = self.cut_off or bool(self.envoy.warming)
         self.envoy.connect()
 
     @rule()
@@ -181,6 +183,8 @@ class Convergence(RuleBasedStateMachine):
         self.commit()
         for seconds in (*[0.25] * 12, *[10.0] * 12):  # enough for all that is waited for
             self.advance(seconds)
+            if self.cut_off and seconds > 1:
+                self.envoy.give_up_waiting()
             self.envoy.resolve()
             while self.sent or self.envoy.said:
                 while self.sent:
@@ -191,7 +195,7 @@ class Convergence(RuleBasedStateMachine):
         assert self.batch == self.session.settled
         self.check_state()
         self.envoy.broken.clear()
-        self.late = False
+        self.late = self.cut_off = False
 
     def check_state(self) -> None:
         in_use = {CLUSTER: self.envoy.active, LISTENER: self.envoy.used_by_listener, ROUTES: self.envoy.held[ROUTES]}
