@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from gatewright.api.envoygateway import KubernetesWatchMode
 from gatewright.api.envoyproxy import EnvoyProxySpec
 
 CONTROLLER_NAME: Final = "gateway.envoyproxy.io/gatewayclass-controller"
@@ -41,6 +42,29 @@ class ExtensionAPIs(msgspec.Struct, frozen=True):
     sds_secret_ref: bool = False
 
 
+class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Objects from a cluster and proxies in it. Without `kubeconfig`, the cluster is found as kubectl does, or is our Pod's own.
+
+    `namespace` is that of the control plane, `identity` names this replica in the Lease. Seconds as in the Lease; without
+    `elects`, this replica leads. `xds_port` is the one that the Service forwards to.
+    """
+
+    namespace: str
+    identity: str
+    kubeconfig: str = ""
+    context: str = ""
+    dns_domain: str = "cluster.local"
+    shutdown_image: str = ""
+    gateway_namespace_mode: bool = False
+    watch: KubernetesWatchMode | None = None
+    elects: bool = True
+    lease_duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry_period: float = 2.0
+    xds_host: str = "0.0.0.0"  # noqa: S104 - proxies come from everywhere in the cluster, and show who they are
+    xds_port: int = 18000
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One server's settings. Folders are absolute; an address that is None is not served.
 
@@ -63,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     envoy_path: Path | None = None
     drain_seconds: float = 10.0
     from_scratch: bool = False
+    cluster: ClusterSettings | None = None
 
     @property
     def admin_socket(self) -> Path:

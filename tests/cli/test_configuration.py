@@ -92,7 +92,6 @@ def test_the_folders_of_the_host_infrastructure(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "complaint"),
     [
-        ("provider", {"type": "Kubernetes"}, "provider.type: the Kubernetes provider is not there yet"),
         ("provider", {"type": "Custom"}, "provider: custom must be specified for type Custom"),
         ("provider.custom.resource", {"type": "Kubernetes"}, "provider.custom.resource.type: only File is there yet"),
         ("provider.custom.resource.file.paths", [], "provider.custom.resource.file.paths: name at least one"),

@@ -13,13 +13,13 @@ from gatewright import settings as defaults
 from gatewright.api.admission import Refused, admit
 from gatewright.api.envoygateway import EnvoyGateway
 from gatewright.api.kinds import CONFIGURATION_KINDS
+from gatewright.cli.cluster_settings import cluster_settings, own_folder
 from gatewright.cli.program import Failure
 from gatewright.settings import ExtensionAPIs, ListenAddress, LogFormat, LogLevel, Settings
 from gatewright.sources.documents import Document, documents
 from gatewright.sources.plain_yaml import PlainYaml
 
 OFF: Final = ListenAddress("off", 0)
-FILE_PROVIDER: Final = "set provider.type to Custom, with custom.resource.type File and custom.infrastructure.type Host"
 
 
 class Options(NamedTuple):
@@ -38,6 +38,8 @@ class Options(NamedTuple):
     envoy_path: Path | None = None
     drain_seconds: float | None = None
     from_scratch: bool = False
+    kubeconfig: Path | None = None
+    context: str | None = None
 
 
 class Configured(NamedTuple):
@@ -56,9 +58,6 @@ class Field(NamedTuple):
 
 
 REFUSED: Final = (
-    Field(
-        "provider.type", lambda file: file.provider.type != "Custom", f"the Kubernetes provider is not there yet: {FILE_PROVIDER}"
-    ),
     Field("provider.custom.resource.type", lambda file: _resource_type(file) != "File", "only File is there yet"),
     Field("provider.custom.resource.file.paths", lambda file: not _file_paths(file), "name at least one file or folder"),
     Field(
@@ -66,7 +65,12 @@ REFUSED: Final = (
     ),
 )
 IGNORED: Final = (
-    Field("provider.kubernetes", lambda file: file.provider.kubernetes, "it is for type Kubernetes"),
+    Field("provider.kubernetes", lambda file: file.provider.kubernetes and file.provider.custom, "it is for type Kubernetes"),
+    Field(
+        "provider.kubernetes.client",
+        lambda file: file.provider.kubernetes and file.provider.kubernetes.client,
+        "requests are not limited",
+    ),
     Field("provider.custom.infrastructure", lambda file: _infrastructure(file) is None, "not set: Envoys run on this host"),
     Field("provider.custom.infrastructure.host.configHome", lambda file: _host(file, "config_home"), "nothing is kept there"),
     Field("provider.custom.infrastructure.host.dataHome", lambda file: _host(file, "data_home"), "nothing is kept there"),
@@ -107,6 +111,11 @@ def _settings(
     state = _absolute(options.state_dir or defaults.state_dir(root, paths, config))
     values = _of_file(file, document) if file else {}
     values |= _of_options(options)
+    values["cluster"] = cluster_settings(file, environ, options.kubeconfig, options.context) if file else None
+    if values["cluster"] is not None:
+        if options.directories:
+            raise Failure("objects come from a cluster (provider.type: Kubernetes) or from folders, not from both")
+        state = own_folder(state, uid)
     return Settings(paths=paths, state_dir=state, socket_dir=_socket_dir(file, state, environ, uid), **values)
 
 

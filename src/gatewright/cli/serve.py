@@ -57,8 +57,14 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.command(epilog=EXAMPLES)
 @click.argument("directories", metavar="[DIR]...", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), help="An EnvoyGateway file (file provider, host infrastructure)."
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="An EnvoyGateway file (for folders, or for a cluster)."
 )
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="How a cluster is reached (default: as kubectl does, or from within a Pod).",
+)
+@click.option("--context", help="Context of the kubeconfig.")
 @click.option("--controller-name", help="controllerName of the GatewayClasses that are ours.")
 @click.option("--state-dir", type=FOLDER, help="Folder for state and sockets (default: one of its own in the XDG state folder).")
 @click.option("--status-dir", type=FOLDER, help="Also write every status to a file in this folder.")
@@ -79,6 +85,7 @@ def serve(ctx: click.RichContext, /, **given: Any) -> None:  # noqa: ANN401 - on
     """Watch folders of Gateway API YAML and run Envoy from them.
 
     Every *.yaml, *.yml and *.json below each DIR is read; changes take effect at once. Each Gateway gets an Envoy of its own.
+    With a configuration file whose provider is Kubernetes, a cluster is watched instead, and Envoys are Pods of it.
     """
     options = Options(**given)
     if not options.directories and options.config is None:

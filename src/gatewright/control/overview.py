@@ -22,8 +22,10 @@ from gatewright.world import BY_KIND
 class Overview:
     """The console's source, and a writer of statuses."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, elsewhere: bool = False) -> None:
+        """With `elsewhere`, proxies may be connected to another control plane, and are no matter of our readiness."""
         self._world = world
+        self._elsewhere = elsewhere
         self._feed = StatusFeed()
         self._problems: dict[str, tuple[SourceProblem, ...]] = {}
         self._states: dict[str, ProxyState] = {}
@@ -115,6 +117,8 @@ class Overview:
         """Whether every desired proxy runs, is connected, and holds all that was settled."""
         if not self._loaded:
             return Readiness(ready=False, reasons=("the initial read is not done",))
+        if self._elsewhere:
+            return Readiness(ready=True, reasons=())
         reasons = [
             f"proxy {view.proxy}: {view.message or view.phase}"
             if view.phase != Phase.RUNNING

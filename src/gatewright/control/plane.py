@@ -3,7 +3,7 @@
 Changes from the sources, from the proxies and from the clock are inputs of one world. The loop waits for any, takes all that is
 there, settles, and hands what changed to the ADS server, the fleet and the status writers; then it waits again. There is no
 hold-off: an idle plane answers at once, a busy one batches by itself. The first settle waits for the initial read, so a
-restarted plane never serves half a world.
+restarted plane never serves half a world. Where objects come from and where proxies run is for `host` and `cluster` to say.
 """
 
 import asyncio
@@ -11,87 +11,85 @@ import gc
 import os
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from gatewright import __version__, log
 from gatewright.ads.messages import Delivery, Late, Progress
 from gatewright.ads.server import AdsServer
-from gatewright.api.admission import admit
 from gatewright.console.server import serving
 from gatewright.console.source import About
 from gatewright.control.outbox import Outbox
 from gatewright.control.overview import Overview
-from gatewright.control.proxyspecs import proxy_spec, system_authorities
 from gatewright.control.publication import Publication, Writer
-from gatewright.fleet.envoy_binary import find
-from gatewright.fleet.host import HostFleet
-from gatewright.fleet.logs import LogLine
 from gatewright.fleet.spec import Phase, ProxyState
-from gatewright.flow import Changes
+from gatewright.flow import Changes, Ref
 from gatewright.graph import tables as g
 from gatewright.graph.settings import GraphSettings
 from gatewright.metrics import Metrics
 from gatewright.settings import Settings
 from gatewright.sources.changes import Batch
-from gatewright.sources.files import FileSource
 from gatewright.status import tables as s
 from gatewright.world import BY_KIND, build
-from gatewright.writers.statusfiles import StatusFiles
 
 CLOCK_SECONDS: Final = 30  # how late an expired certificate may be noticed
 LAG_SECONDS: Final = 0.1
 RETRY_SECONDS: Final = 3.0
 OUTSIDE: Final = ("cannot bind", "cannot listen", "Address already in use")  # refusals that pass without a change of ours
 
+Edge: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+
 _log = log.logger(__name__)
 
 
-async def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code."""
-    return await Control(settings).run()
-
-
-class Control:
+class Plane(ABC):
     """One running control plane. Everything happens on one event loop; the world is touched by `_turn` alone."""
 
-    def __init__(self, settings: Settings) -> None:
+    shaped_by: frozenset[Ref[Any, Any]] = frozenset({g.PROXIES})
+    """Tables of which a change may change the fleet."""
+
+    def __init__(self, settings: Settings, rules: GraphSettings, writers: Sequence[Writer], *, elsewhere: bool = False) -> None:
+        """Settle by `rules`; `writers` get statuses. With `elsewhere`, somebody else may be the one who runs the proxies."""
         self._settings = settings
-        self._world = build(
-            GraphSettings(
-                controller_name=settings.controller_name,
-                backend_enabled=settings.extension_apis.backend,
-                shared_host=True,
-                system_authorities=system_authorities(),
-            )
-        )
+        self._world = build(rules)
         self._metrics = Metrics()
         self._outbox = Outbox(self._world)
         self._ads = AdsServer(self._delivered, self._progressed, on_late=_late)
-        self._fleet = HostFleet(
-            settings.state_dir,
-            find(str(settings.envoy_path) if settings.envoy_path else None),
-            self._proxy_changed,
-            socket_dir=settings.socket_dir,
-            on_log=_envoy_said,
-        )
-        self._overview = Overview(self._world)
-        writers: list[Writer] = [self._overview]
-        self._status_files = StatusFiles(settings.status_dir, observe=self._file_written) if settings.status_dir else None
-        if self._status_files:
-            writers.append(self._status_files)
-        self._publication = Publication(self._ads.wait, writers, self._written)
+        self._overview = Overview(self._world, elsewhere=elsewhere)
+        self._publication = Publication(self._ads.wait, [self._overview, *writers], self._written)
         self._batch = 0
         self._published_at = 0.0
         self._connected_since: dict[str, float] = {}
         self._pids: dict[str, int] = {}
         self._complete = False
+        self._carried: dict[Ref[Any, Any], frozenset[Any]] = {}
         self._wake = asyncio.Event()
         self._reshape = asyncio.Event()
         self._stop = asyncio.Event()
+
+    # What a kind of place says for itself.
+
+    @abstractmethod
+    def _infrastructure(self) -> AbstractAsyncContextManager[None]:
+        """What is there as long as we serve, a listening ADS server among it."""
+
+    @abstractmethod
+    def _edges(self) -> Sequence[Edge]:
+        """The tasks that bring changes in, and that carry out what is decided."""
+
+    @abstractmethod
+    async def _leave(self) -> None:
+        """What is to be done before the tasks are ended; may be called again, by someone in a hurry."""
+
+    def _looked_up(self) -> bool:
+        """Whether everything that the rules have asked for was looked for; what is settled is not published before."""
+        return True
+
+    # The life of all of them.
 
     async def run(self) -> int:
         """Serve until told to stop; then Envoys drain, and leave."""
@@ -105,37 +103,25 @@ class Control:
             state_dir=str(self._settings.state_dir),
             started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
-        async with self._fleet, serving(self._settings, self._overview, self._metrics, about):
-            await self._ads.start(self._fleet.state.xds_socket)
-            try:
-                await self._serve()
-            finally:
-                await self._ads.stop()
+        async with self._infrastructure(), serving(self._settings, self._overview, self._metrics, about):
+            await self._serve()
         return 0
 
     async def _serve(self) -> None:
-        edges = (self._read, self._loop, self._publication.run, self._shape, self._tick, self._retry, self._measure_lag)
+        edges = (*self._edges(), self._loop, self._publication.run, self._tick, self._retry, self._measure_lag)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(edge(), name=edge.__name__) for edge in edges]
-            if self._status_files:
-                tasks.append(group.create_task(self._status_files.run(), name="status files"))
             await self._stop.wait()
-            _log.info("stopping: Envoys drain", seconds=self._settings.drain_seconds)
-            await self._fleet.stop(self._settings.drain_seconds)
+            await self._leave()
             for task in tasks:
                 task.cancel()
 
     def _told_to_stop(self) -> None:
         if self._stop.is_set():  # asked a second time: do not wait for connections
-            asyncio.get_running_loop().create_task(self._fleet.stop(0)).add_done_callback(lambda task: task.exception())
+            asyncio.get_running_loop().create_task(self._leave()).add_done_callback(lambda task: task.exception())
         self._stop.set()
 
     # Inputs: each puts what it has into the world and wakes the loop.
-
-    async def _read(self) -> None:
-        async with aclosing(FileSource(self._settings.paths, admit).batches()) as batches:
-            async for batch in batches:
-                self._take(batch)
 
     def _take(self, batch: Batch) -> None:
         new, well = self._overview.take(batch.problems)
@@ -175,22 +161,16 @@ class Control:
         elif progress.proxy in self._connected_since:
             self._metrics.stream_closed(progress.proxy, now - self._connected_since.pop(progress.proxy))
 
-    def _file_written(self, kind: str, seconds: float, failed: bool) -> None:  # noqa: FBT001 - the shape of an observer
-        if failed:
-            self._metrics.status_written(kind, seconds, failed=True)
-
     def _written(self, kinds: Counter[str], seconds: float) -> None:
         for kind, count in kinds.items():
             for _ in range(count):
                 self._metrics.status_written(kind, seconds / kinds.total())
 
-    def _proxy_changed(self, state: ProxyState) -> None:
+    def _proxy_changed(self, state: ProxyState, health: s.ProxyHealth | None) -> None:
+        """Take a proxy's newest state, and what statuses are to say of it."""
         self._overview.proxy(state)
         self._metrics.proxies(self._overview.phases())
-        running = state.phase in {Phase.RUNNING, Phase.DRAINING}
-        message = state.message or ("" if running else f"its Envoy is {state.phase.lower()}")
-        gone = state.phase is Phase.STOPPED
-        self._world.put(s.PROXY_HEALTH, state.proxy, None if gone else s.ProxyHealth(running=running, message=message))
+        self._world.put(s.PROXY_HEALTH, state.proxy, health)
         if state.pid is not None and self._pids.setdefault(state.proxy, state.pid) != state.pid:
             self._pids[state.proxy] = state.pid
             self._metrics.proxy_restarted(state.proxy)
@@ -232,7 +212,11 @@ class Control:
         if first:
             gc.disable()
         before = time.perf_counter()
-        changes = self._world.settle(from_scratch=self._settings.from_scratch)
+        changes = self._settle()
+        if not self._looked_up():
+            self._carried = changes
+            return
+        self._carried = {}
         self._batch += 1
         self._publish(changes)
         self._metrics.settled(time.perf_counter() - before, sum(len(keys) for keys in changes.values()))
@@ -242,6 +226,13 @@ class Control:
             gc.enable()
             _log.info("serving", seconds=round(time.perf_counter() - before, 3), proxies=len(self._world.rows(g.PROXIES)))
             self._overview.settled_first()
+
+    def _settle(self) -> dict[Ref[Any, Any], frozenset[Any]]:
+        """Settle, and return all that has changed since something was published."""
+        changes = dict(self._carried)
+        for ref, keys in self._world.settle(from_scratch=self._settings.from_scratch).items():
+            changes[ref] = changes.get(ref, frozenset()) | keys
+        return changes
 
     def _publish(self, changes: Changes) -> None:
         wanted = self._world.rows(g.PROXIES)
@@ -259,7 +250,7 @@ class Control:
         self._overview.settled(self._batch)
         for proxy in {change.proxy for change in resources}:
             self._metrics.published(proxy)
-        if g.PROXIES in changes:
+        if not self.shaped_by.isdisjoint(changes):
             self._reshape.set()
         self._publication.settled(
             self._batch,
@@ -267,21 +258,6 @@ class Control:
         )
         kinds = {ref.name: len(self._world.rows(ref)) for ref in BY_KIND.values() if ref in changes}
         self._metrics.objects(kinds)
-
-    async def _shape(self) -> None:
-        """Make the fleet follow the proxies table."""
-        while True:
-            await self._reshape.wait()
-            self._reshape.clear()
-            await self._fleet.apply(
-                {name: proxy_spec(facts, self._settings) for name, facts in self._world.rows(g.PROXIES).items()}
-            )
-
-
-def _envoy_said(proxy: str, line: LogLine) -> None:
-    """Pass on what Envoy logs, at its own level; what it says of refused configuration is reported by its deliveries."""
-    say = {"error": _log.warning, "critical": _log.warning, "warning": _log.warning}.get(line.level, _log.debug)
-    say("envoy", proxy=proxy, logger=line.logger, level_there=line.level, said=line.message)
 
 
 def _late(late: Late) -> None:

@@ -46,7 +46,13 @@ class Publication:
         self._writers = writers
         self._pending: dict[StatusKey, StatusDocument | None] = {}
         self._settled = 0
+        self._busy = False
         self._wake = asyncio.Event()
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was settled is published."""
+        return not self._pending and not self._busy
 
     def settled(self, batch: int, documents: Publishable) -> None:
         """Take the documents that changed with `batch`."""
@@ -61,6 +67,7 @@ class Publication:
             await self._wake.wait()
             self._wake.clear()
             batch, pending, self._pending = self._settled, self._pending, {}
+            self._busy = True
             await self._confirmed(batch, PATIENCE_SECONDS)
             await asyncio.sleep(ECHO_SECONDS)
             if self._settled != batch:
@@ -68,6 +75,7 @@ class Publication:
                 await self._confirmed(self._settled, PATIENCE_SECONDS)
                 pending |= echo
             await self._publish(pending)
+            self._busy = False
 
     async def _publish(self, pending: Publishable) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

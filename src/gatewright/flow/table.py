@@ -5,6 +5,7 @@ keys changed since the last settle, and which rows of other tables have read eac
 """
 
 from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Generic, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -49,6 +50,11 @@ class Table(Generic[K, V]):
         self.changed: set[K] = set()
         self.followers: list[Reader[K]] = []
         self._readers: dict[K, set[tuple[Reader[Any], Any]]] = {}
+
+    @property
+    def asked(self) -> AbstractSet[K]:
+        """The keys that some row was made with a look at."""
+        return self._readers.keys()
 
     def put(self, key: K, row: V) -> bool:
         """Set the row of `key`; says whether that is a change."""

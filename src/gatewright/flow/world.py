@@ -6,6 +6,7 @@ pipeline, which is how incremental results are held against fresh ones.
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from gatewright.flow.derived import SK, Derived, Index, M, Rule, S, Spread
@@ -73,6 +74,11 @@ class World:
                 changes[ref] = frozenset(table.changed)
                 table.changed = set()
         return changes
+
+    def asked(self, ref: Ref[K, Any]) -> AbstractSet[K]:
+        """The keys of a table that rules have looked up, absent rows included; a view, to be copied by who keeps it."""
+        table: Table[K, Any] = self._tables[ref]
+        return table.asked
 
     def explain(self, ref: Ref[K, V], key: K) -> tuple[tuple[Ref[Any, Any], Any], ...]:
         """Return the rows that the row of `key` was made from: (table, key) in the order of reading."""

@@ -11,13 +11,14 @@ class GraphSettings(msgspec.Struct, frozen=True):
     """What the operator chose: who we are, which extension kinds are on, and where listeners bind.
 
     `shift_low_ports`: listener ports below 1024 bind at port + 10000, as in a container behind a Service (conventions, section
-    6). `shared_host`: all proxies bind ports of one machine, so what one has the others cannot. `system_authorities`: the file,
-    where proxies run, with the authorities that the system trusts.
+    6). `shared_host`: all proxies bind ports of one machine, so what one has the others cannot. `host_addresses`: where Gateways
+    that ask for no address are reached; None in a cluster, where proxies bind all of their own and the fleet says how these are
+    reached. `system_authorities`: the file, where proxies run, with the authorities that the system trusts.
     """
 
     controller_name: str = CONTROLLER_NAME
     backend_enabled: bool = True
     shift_low_ports: bool = False
     shared_host: bool = False
-    host_addresses: tuple[str, ...] = ("127.0.0.1",)
+    host_addresses: tuple[str, ...] | None = ("127.0.0.1",)
     system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"

@@ -62,7 +62,10 @@ def _addresses(read: Read, facts: GatewayFacts, listeners: Settled) -> list[dict
     settings = read(SETTINGS, ONLY)
     if settings is None or not any(found and found.serving for _, found in listeners):
         return []
-    return [{"type": "IPAddress", "value": address} for address in facts.addresses or settings.host_addresses]
+    if settings.host_addresses is not None:
+        return [{"type": "IPAddress", "value": address} for address in facts.addresses or settings.host_addresses]
+    health = read(PROXY_HEALTH, facts.proxy) or _NOT_STARTED
+    return [{"type": kind, "value": value} for kind, value in health.addresses]
 
 
 def _listener(read: Read, key: ListenerKey, listener: Listener, findings: tuple[Finding, ...], generation: int) -> dict[str, Any]:
@@ -97,6 +100,8 @@ def _delivery(read: Read, gateway: GatewayFacts, facts: ListenerFacts) -> Iterat
     if not health.running:
         yield Finding(PROGRAMMED, "Pending", f"proxy {gateway.proxy}: {health.message}")
         return
+    if not health.connected:
+        return
     for key in _pieces(gateway, facts):
         delivered = read(DELIVERIES, key)
         if delivered is not None and delivered.refusal:
@@ -127,6 +132,9 @@ def _gateway_findings(
         yield Finding(PROGRAMMED, "Invalid", f"No listeners are valid: {reasons}")
         return
     health = read(PROXY_HEALTH, facts.proxy) or _NOT_STARTED
+    if (unreachable := _unreachable(read, health)) is not None:
+        yield unreachable
+        return
     if not health.running:
         yield Finding(PROGRAMMED, "NoResources", f"proxy {facts.proxy}: {health.message}")
         return
@@ -135,6 +143,18 @@ def _gateway_findings(
             yield from (
                 Finding(PROGRAMMED, each.reason, f"listener {listener.name}: {each.message}") for each in of(against, PROGRAMMED)
             )
+
+
+def _unreachable(read: Read, health: ProxyHealth) -> Finding | None:
+    """Say what is wrong with the addresses of a proxy in a cluster."""
+    settings = read(SETTINGS, ONLY)
+    if settings is None or settings.host_addresses is not None:
+        return None
+    if health.unusable:
+        return Finding(PROGRAMMED, "AddressNotUsable", f"these addresses cannot be had: {', '.join(health.unusable)}")
+    if not health.addresses:
+        return Finding(PROGRAMMED, "AddressNotAssigned", "no address has been assigned to the Gateway's Service yet")
+    return None
 
 
 def _invalid_listeners(listeners: Settled, findings: list[tuple[Finding, ...]]) -> Mapping[str, Finding]:

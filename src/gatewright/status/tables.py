@@ -36,10 +36,17 @@ class Delivered(msgspec.Struct, frozen=True):
 
 
 class ProxyHealth(msgspec.Struct, frozen=True):
-    """What the fleet says of a proxy: `running`, or why not."""
+    """What the fleet says of a proxy: `running`, or why not.
+
+    `addresses` are (type, value) of where a fleet of a cluster can be reached, `unusable` those that were asked for in vain. A
+    proxy that is not `connected` to this replica confirms to another what it was sent: the fleet's word is all there is here.
+    """
 
     running: bool
     message: str = ""
+    addresses: tuple[tuple[str, str], ...] = ()
+    unusable: tuple[str, ...] = ()
+    connected: bool = True
 
 
 DELIVERIES: Ref[DeliveryKey, Delivered] = Ref("deliveries")

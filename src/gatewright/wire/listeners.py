@@ -42,7 +42,9 @@ def render(read: Read, key: PortKey, port: PortFacts) -> Resource | None:
     if not serving:
         return None
     bound = bound_port(read, key.port)
-    addresses = [_address(address, bound) for address in port.addresses or _EVERYWHERE]
+    settings = read(SETTINGS, ONLY)
+    asked = port.addresses if settings and settings.host_addresses is not None else ()
+    addresses = [_address(address, bound) for address in asked or _EVERYWHERE]
     listener = listener_pb2.Listener(
         name=listener_name(serving[0].key),
         address=addresses[0],
@@ -51,7 +53,6 @@ def render(read: Read, key: PortKey, port: PortFacts) -> Resource | None:
         max_connections_to_accept_per_socket_event=UInt32Value(value=1),
         access_log=access_logs(unrouted=True),
     )
-    settings = read(SETTINGS, ONLY)
     if settings and settings.shared_host:  # with SO_REUSEPORT a port that someone else has would be shared, not refused
         listener.enable_reuse_port.value = False
     if serving[0].listener.protocol == "HTTPS":
