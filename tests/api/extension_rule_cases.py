@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.api.cases import Case
 from tests.api.samples import ABSENT
+from tests.api.telemetry_rule_cases import TELEMETRY_CASES
 
 _TARGET = {"group": "", "kind": "Service", "name": "b"}
 _SANS = "spec.validation.subjectAltNames"
@@ -213,4 +214,4 @@ WORKLOAD_CASES = (
     _kubernetes("envoyPDB", {"envoyPDB": {}}, "only one of minAvailable or maxUnavailable can be specified"),
 )
 
-EXTENSION_KIND_CASES = (*BACKEND_CASES, *EXTENSION_CASES, *WORKLOAD_CASES)
+EXTENSION_KIND_CASES = (*BACKEND_CASES, *EXTENSION_CASES, *WORKLOAD_CASES, *TELEMETRY_CASES)

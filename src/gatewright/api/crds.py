@@ -170,7 +170,7 @@ def _property(struct: type[msgspec.Struct], field: Field) -> Schema:
 
 def _default(value: object) -> object:
     """A default that the API server is to fill in: texts and numbers, which rules ask for. Elsewhere absent is the default."""
-    return value if isinstance(value, str | int) and not isinstance(value, bool) and value else None
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _schema(kind: inspect.Type) -> Schema:

@@ -1,7 +1,4 @@
-"""EnvoyProxy: how the proxies of a GatewayClass or Gateway run (gateway.envoyproxy.io/v1alpha1).
-
-Fields typed `Any` are known to be the API's and are not judged yet.
-"""
+"""EnvoyProxy: how the proxies of a GatewayClass or Gateway run (gateway.envoyproxy.io/v1alpha1)."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -9,9 +6,11 @@ from msgspec import Meta, field
 
 from gatewright.api.backend import BackendTLSConfig
 from gatewright.api.meta import KubernetesObject, Model
+from gatewright.api.proxyextensions import DynamicModule, FilterPosition, GeoIP
 from gatewright.api.references import LabelSelector
 from gatewright.api.rules import Rule, Rules
-from gatewright.api.scalars import Duration, Int32
+from gatewright.api.scalars import Duration, Int32, map_of
+from gatewright.api.telemetry import ProxyTelemetry
 from gatewright.api.workloads import EnvoyProxyKubernetesProvider
 
 LogLevel = Literal["trace", "debug", "info", "warn", "error", "off", "critical"]
@@ -137,11 +136,11 @@ class EnvoyProxySpec(Model):
     backend_tls: BackendTLSConfig | None = field(default=None, name="backendTLS")
     lua_validation: Literal["Strict", "InsecureSyntax", "Disabled"] | None = None
     bootstrap: ProxyBootstrap | None = None
-    dynamic_modules: Any = None
-    filter_order: Any = None
-    geo_ip: Any = field(default=None, name="geoIP")
+    dynamic_modules: Annotated[tuple[DynamicModule, ...], map_of("name", max_length=16)] = ()
+    filter_order: tuple[FilterPosition, ...] = ()
+    geo_ip: GeoIP | None = field(default=None, name="geoIP")
     lua: LuaSettings | None = None
-    telemetry: Any = None
+    telemetry: ProxyTelemetry = ProxyTelemetry()
 
     checks: ClassVar[Rules] = (
         Rule(

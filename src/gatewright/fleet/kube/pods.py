@@ -117,10 +117,7 @@ def service_account_name(workload: Workload, installation: Installation) -> str:
 
 def prometheus_enabled(workload: Workload) -> bool:
     """Whether the Pods serve metrics."""
-    found: object = workload.parameters.telemetry  # not modelled yet
-    for name in ("metrics", "prometheus", "disable"):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found is not True
+    return not workload.parameters.telemetry.metrics.prometheus.disable
 
 
 def bytes_of(quantity: str | int) -> int | None:
