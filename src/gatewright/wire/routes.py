@@ -118,7 +118,7 @@ def route_configuration(read: Read, key: RouteConfigKey, listeners: Mapping[str,
         ignore_port_in_host_matching=True,
         max_direct_response_body_size_bytes=UInt32Value(value=MAX_BODY_BYTES),
     )
-    return resource(ROUTES, name, serialised(head) + b"".join(body for _, body in sorted(hosts.items())))
+    return resource(ROUTES, name, serialised(head) + b"".join(map(hosts.__getitem__, sorted(hosts))))
 
 
 def configuration_name(read: Read, key: RouteConfigKey) -> str | None:
