@@ -5,7 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from gatewright.api.gateway import Gateway
+from gatewright.api.envoyproxy import EnvoyProxySpec
+from gatewright.api.gateway import Gateway, GatewayClass
+from gatewright.api.meta import NamespacedName
 from gatewright.fleet.kube.objects import (
     AUTOSCALER,
     CONFIG_MAP,
@@ -20,12 +22,15 @@ from gatewright.fleet.kube.objects import (
 from gatewright.fleet.kube.pods import bytes_of
 from gatewright.fleet.kube.workload import (
     Installation,
+    Owner,
     ServedPort,
     Workload,
     hashed_name,
     infrastructure,
     served_ports,
+    workload_of,
 )
+from gatewright.fleet.spec import ProxySpec
 from tests.fleet.kube_cases import CASES, FOLDER, INSTALLATION, OWN_NAMESPACES, text_of, workload
 
 
@@ -120,26 +125,56 @@ def test_low_ports_are_shifted() -> None:
     assert [11023, 1024] == [each["targetPort"] for each in document(SERVICE, wanted)["spec"]["ports"]]
 
 
+def gateway(name: str, **spec: object) -> Gateway:
+    return msgspec.convert(
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "Gateway",
+            "metadata": {"name": name, "namespace": "default", "uid": f"uid-{name}"},
+            "spec": {"gatewayClassName": "eg", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}], **spec},
+        },
+        Gateway,
+    )
+
+
+GATEWAY_CLASS = msgspec.convert(
+    {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": "eg", "uid": "uid-class"},
+        "spec": {"controllerName": INSTALLATION.controller_name},
+    },
+    GatewayClass,
+)
+
+
 def test_infrastructure_of_merged_gateways() -> None:
     """All their labels and annotations, the first Gateway's where two disagree."""
     gateways = [
-        msgspec.convert(
-            {
-                "apiVersion": "gateway.networking.k8s.io/v1",
-                "kind": "Gateway",
-                "metadata": {"name": name, "namespace": "default"},
-                "spec": {
-                    "gatewayClassName": "eg",
-                    "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}],
-                    "infrastructure": {"labels": {"who": name, name: "x"}, "annotations": {name: "y"}},
-                },
-            },
-            Gateway,
-        )
-        for name in ("b", "a")
+        gateway(name, infrastructure={"labels": {"who": name, name: "x"}, "annotations": {name: "y"}}) for name in ("b", "a")
     ]
 
     assert ({"who": "a", "a": "x", "b": "x"}, {"a": "y", "b": "y"}) == infrastructure(gateways)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "installation", "expected"),
+    [
+        ("default/one", INSTALLATION, Owner("GatewayClass", "eg", "uid-class")),
+        ("default/one", OWN_NAMESPACES, Owner("Gateway", "one", "uid-one")),
+        ("eg", INSTALLATION, Owner("GatewayClass", "eg", "uid-class")),
+    ],
+)
+def test_with_whom_the_objects_go(proxy: str, installation: Installation, expected: Owner) -> None:
+    """An owner must be in the same namespace as what it owns, or in none; a merged fleet is the class's."""
+    addresses = [{"value": "10.0.0.1"}, {"type": "Hostname", "value": "a.example.com"}, {"value": "10.0.0.1"}]
+    found = workload_of(
+        ProxySpec(name=proxy), EnvoyProxySpec(), GATEWAY_CLASS, [gateway("one", addresses=addresses)], (), installation
+    )
+
+    assert expected == found.owner
+    assert ("10.0.0.1",) == found.addresses
+    assert (None if proxy == "eg" else NamespacedName("default", "one")) == found.gateway
 
 
 def test_a_bad_patch_is_said_and_nothing_is_applied() -> None:

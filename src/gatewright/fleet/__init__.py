@@ -1,1 +1,1 @@
-"""Runs the proxies: one Envoy process each, on this machine."""
+"""Runs the proxies: one Envoy process each on this machine, or Pods in a cluster (`kube`)."""

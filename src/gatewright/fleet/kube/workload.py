@@ -6,14 +6,14 @@ Gateway's own name.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from gatewright.api.envoyproxy import EnvoyProxySpec
-from gatewright.api.gateway import Gateway
+from gatewright.api.gateway import Gateway, GatewayClass
 from gatewright.api.meta import NamespacedName
 from gatewright.api.workloads import EnvoyProxyKubernetesProvider, container_port
 from gatewright.fleet.spec import ProxySpec
@@ -115,6 +115,33 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     def container_port(self, port: int) -> int:
         """The port that Envoy binds for a listener's."""
         return container_port(port, self.provider)
+
+
+def workload_of(
+    proxy: ProxySpec,
+    parameters: EnvoyProxySpec,
+    gateway_class: GatewayClass,
+    gateways: Sequence[Gateway],
+    ports: tuple[ServedPort, ...],
+    installation: Installation,
+) -> Workload:
+    """The workload of a proxy that runs `gateways`: one of them, or all of a class that merges them."""
+    merged = proxy.name == gateway_class.metadata.name
+    gateway = None if merged else gateways[0]
+    found_labels, annotations = infrastructure(gateways)
+    owner: Gateway | GatewayClass = gateway if gateway and installation.gateway_namespace_mode else gateway_class
+    addresses = [each.value for one in gateways for each in one.spec.addresses if each.type == "IPAddress" and each.value]
+    return Workload(
+        proxy=proxy,
+        gateway=gateway.key if gateway else None,
+        gateway_class=gateway_class.metadata.name,
+        parameters=parameters,
+        owner=Owner(owner.kind, owner.metadata.name, owner.metadata.uid) if owner.metadata.uid else None,
+        ports=ports,
+        addresses=tuple(dict.fromkeys(addresses)),
+        labels=found_labels,
+        annotations=annotations,
+    )
 
 
 def resource_name(workload: Workload, installation: Installation) -> str:
