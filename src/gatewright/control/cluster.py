@@ -142,13 +142,15 @@ class ClusterPlane(Plane):
     async def _authorise(self, metadata: Mapping[str, str | bytes], proxy: str, node: str) -> str:
         await self._loaded.wait()
         try:
-            identity = await self._tokens.identify(bearer(metadata), asyncio.get_running_loop().time())
+            token = bearer(metadata)
+            identity = await self._tokens.identify(token, asyncio.get_running_loop().time()) if token else None
         except ApiProblem as problem:
             _log.warning("cannot ask whose token it is", proxy=proxy, node=node, problem=str(problem))
             return "the API server does not say whose the token is"
         refused = refusal(identity, proxy, node, self._workloads, self._installation)
         if refused:
-            _log.warning("a proxy is refused", proxy=proxy, node=node, reason=refused)
+            say = _log.warning if proxy in self._workloads else _log.debug  # Pods of a proxy that is leaving ask on for a while
+            say("a proxy is refused", proxy=proxy, node=node, reason=refused)
         return refused
 
     async def _first_trust(self) -> Trust:

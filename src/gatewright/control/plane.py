@@ -134,6 +134,8 @@ class Plane(ABC):
             ref = BY_KIND.get(change.kind)
             if ref is not None:
                 self._world.put(ref, change.key, change.object)
+        if any(change.kind == "Secret" for change in batch.changes):  # its certificate may be younger than the last tick
+            self._world.put(g.NOW, g.ONLY, int(time.time()))
         self._metrics.changed(Counter(change.kind for change in batch.changes))
         self._complete = self._complete or batch.complete
         self._wake.set()
@@ -181,9 +183,20 @@ class Plane(ABC):
 
     async def _tick(self) -> None:
         while True:
-            self._world.put(g.NOW, g.ONLY, int(time.time()) // CLOCK_SECONDS * CLOCK_SECONDS)
-            self._wake.set()
+            self._tell_time()
             await asyncio.sleep(CLOCK_SECONDS)
+
+    def _tell_time(self) -> None:
+        self._world.put(g.NOW, g.ONLY, int(time.time()))
+        self._wake.set()
+
+    def _look_ahead(self) -> None:
+        """Be there when a certificate begins to be valid, or ends: the next tick might be half a minute late."""
+        now = time.time()
+        instants = (at for facts in self._world.rows(g.CERTIFICATES).values() for at in (facts.not_before, facts.not_after + 1))
+        ahead = min((at - now for at in instants if at > now), default=CLOCK_SECONDS)
+        if ahead < CLOCK_SECONDS:
+            asyncio.get_running_loop().call_later(ahead + 0.01, self._tell_time)
 
     async def _retry(self) -> None:
         while True:
@@ -250,6 +263,8 @@ class Plane(ABC):
         self._overview.settled(self._batch)
         for proxy in {change.proxy for change in resources}:
             self._metrics.published(proxy)
+        if g.CERTIFICATES in changes or g.NOW in changes:
+            self._look_ahead()
         if not self.shaped_by.isdisjoint(changes):
             self._reshape.set()
         self._publication.settled(
