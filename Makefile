@@ -2,6 +2,7 @@
 #
 #   make quickstart    a gateway in front of a demo backend, until Ctrl-C      (PORT=8888 BACKEND_PORT=3000)
 #   make test          unit, golden, property, ADS and end-to-end tests        (ARGS="-k listeners -x" goes to pytest)
+#   make test-kubernetes  the same in a real cluster, and the official conformance suite  (needs Linux, root, nft, kubectl, Go 1.26)
 #   make check         formatter, linter, types, import contracts, sizes
 #   make format        lets ruff rewrite what it can
 #   make lock          solves the dependencies anew and writes the lock files (needs a package index)
@@ -22,8 +23,12 @@ DEV     := $(VENV)/dev.stamp
 LOCK    := $(RUN) -m uv --quiet pip compile pyproject.toml --universal --python-version 3.11 --only-binary :all: --no-header \
            --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade
 
+# The test cluster is built from source and kept until its source changes; what is linked last stands for all of it.
+BED         := testbed/bin/conformance.test
+BED_SOURCES := $(wildcard testbed/*.go testbed/go.* testbed/coredns/*.go testbed/coredns/go.* testbed/conformance/*.go testbed/conformance/go.*)
+
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format lock clean
+.PHONY: help quickstart test test-kubernetes check format lock clean
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -43,6 +48,15 @@ quickstart: $(RUNTIME)
 
 test: $(DEV)
 	@exec $(RUN) -m pytest $(ARGS)
+
+$(BED): $(BED_SOURCES)
+	@command -v go > /dev/null || { echo 'make test-kubernetes builds a Kubernetes cluster from source, for which it needs Go 1.26 or newer' \
+	  '(https://go.dev/dl); there is no `go` on the PATH. "make test" runs all tests that need no cluster.' >&2; exit 1; }
+	@echo 'building the test cluster: about ten minutes the first time, seconds later'
+	@nice testbed/build.sh
+
+test-kubernetes: $(DEV) $(BED)
+	@exec $(RUN) -m pytest tests/kubernetes $(ARGS)
 
 check: $(DEV)
 	@exec $(RUN) scripts/check.py

@@ -93,6 +93,19 @@ class Installed:
         full = [str(BED), "exec", "--name", self.name, "--", *command]
         return subprocess.run(full, capture_output=True, text=True, check=False, timeout=timeout)
 
+    @contextlib.contextmanager
+    def running(self, *command: str, log: Path) -> Iterator[None]:
+        """Run a program there until the block ends."""
+        with (
+            log.open("w") as output,
+            subprocess.Popen([BED, "exec", "--name", self.name, "--", *command], stdout=output, stderr=output) as process,
+        ):
+            try:
+                yield
+            finally:
+                process.terminate()
+                process.wait()
+
     def ask(self, url: str) -> str:
         """The status code of an answer, or 000."""
         return self.inside("curl", "-s", "-o", "/dev/null", "-m", "3", "-w", "%{http_code}", url).stdout

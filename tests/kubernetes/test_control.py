@@ -75,6 +75,24 @@ def test_the_address_answers_as_soon_as_the_status_says_so(cluster: Installed) -
         assert "200" == cluster.ask(f"http://{address}/late/{number}")
 
 
+def test_an_idle_cluster_costs_nothing(cluster: Installed) -> None:
+    """With proxies connected and nothing new, a control plane settles only when its clock ticks."""
+    cluster.apply(gateway("idle") + route("idle", "idle", "echo"))
+    cluster.programmed("idle")
+    time.sleep(3)
+    addresses = [pod["status"]["podIP"] for pod in cluster.pods(CONTROL_PLANE)]
+    before = [_settles(cluster, address) for address in addresses]
+    time.sleep(3)
+    assert [True] * 2 == [_settles(cluster, address) - count <= 5 for address, count in zip(addresses, before, strict=True)]
+
+
+def _settles(cluster: Installed, address: str) -> float:
+    """How often a control plane has settled."""
+    metrics = cluster.inside("curl", "-s", f"http://{address}:19001/metrics").stdout
+    (found,) = (line for line in metrics.splitlines() if line.startswith("gatewright_settle_duration_seconds_count"))
+    return float(found.rpartition(" ")[2])
+
+
 def test_a_proxy_gets_its_own_resources_and_nobody_elses(cluster: Installed, tmp_path: Path) -> None:
     """The token of a proxy's ServiceAccount is good for that proxy; for another, or without any, there is nothing."""
     cluster.apply(gateway("mine") + gateway("theirs") + route("mine", "mine", "echo") + route("theirs", "theirs", "echo"))
@@ -127,3 +145,39 @@ def test_both_replicas_serve_and_either_may_die(cluster: Installed, capsys: pyte
 def _conditions(status: Json) -> str:
     """What does not change when only a route comes."""
     return json.dumps([status["conditions"], status["addresses"]])
+
+
+SLICE = """
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: outside, namespace: envoy-gateway-system, labels: {kubernetes.io/service-name: envoy-gateway}}
+addressType: IPv4
+ports: [{name: grpc, port: 18000}]
+endpoints: [{addresses: [10.244.0.1], conditions: {ready: true}}]
+"""
+CONFIGURATION = """
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyGateway
+provider: {type: Kubernetes}
+extensionApis: {enableBackend: true}
+"""
+
+
+def test_a_control_plane_outside_the_cluster(cluster: Installed, tmp_path: Path) -> None:
+    """With a kubeconfig, it is a process like any other: proxies that are there connect to it and get what is new."""
+    cluster.apply(gateway("out") + route("out", "out", "echo"))
+    address = cluster.programmed("out")
+    cluster.kubectl("scale", "-n", SYSTEM, "deployment/gatewright", "--replicas=0")
+    eventually(lambda: cluster.pods(CONTROL_PLANE), lambda pods: pods == [])
+    remove = json.dumps([{"op": "remove", "path": "/spec/selector"}])
+    cluster.kubectl("patch", "service", "envoy-gateway", "-n", SYSTEM, "--type=json", "-p", remove)
+    cluster.apply(SLICE)
+    config = tmp_path / "envoy-gateway.yaml"
+    config.write_text(CONFIGURATION)
+    off = ("--admin-address=off", "--metrics-address=off", "--health-address=off", f"--state-dir={tmp_path / 'state'}")
+    command = ("-m", "gatewright", "serve", f"--config={config}", f"--kubeconfig={cluster.kubeconfig}", *off)
+    with cluster.running(sys.executable, *command, log=tmp_path / "log"):
+        cluster.apply(route("outside", "out", "echo", "/outside") + gateway("further") + route("further", "further", "echo"))
+        further = cluster.programmed("further")
+        eventually(lambda: cluster.ask(f"http://{address}/outside"), lambda code: code == "200")
+        assert "200" == cluster.ask(f"http://{further}/")

@@ -244,8 +244,8 @@ class ClusterPlane(Plane):
             self._connected.add(progress.proxy)
         else:
             self._connected.discard(progress.proxy)
-        if (state := self._states.get(progress.proxy)) is not None:
-            self._world.put(PROXY_HEALTH, progress.proxy, self._health(state))
+        state = self._states.get(progress.proxy)
+        if state is not None and self._world.put(PROXY_HEALTH, progress.proxy, self._health(state)):
             self._wake.set()
 
     def _health(self, state: FleetState) -> ProxyHealth:
