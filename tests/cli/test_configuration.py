@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from gatewright.api.envoygateway import KubernetesWatchMode
 from gatewright.cli.configuration import OFF, Options, configure
 from gatewright.cli.program import Failure
-from gatewright.settings import ExtensionAPIs, ListenAddress, Settings
+from gatewright.settings import ClusterSettings, ExtensionAPIs, ListenAddress, Settings
 
 ENVIRON = {"HOME": "/home/me"}
 
@@ -155,3 +156,47 @@ def _with(tmp_path: Path, path: str, value: object) -> Path:
     config = file(tmp_path)
     config.write_text(yaml.safe_dump(changed(yaml.safe_load(config.read_text()), path, value)))
     return config
+
+
+def test_a_cluster(tmp_path: Path) -> None:
+    """The Kubernetes provider, with what a Pod's manifest tells it; where nothing is told, Envoy Gateway's defaults hold."""
+    provider = {
+        "type": "Kubernetes",
+        "kubernetes": {
+            "deploy": {"type": "GatewayNamespace"},
+            "shutdownManager": {"image": "example.com/gatewright:1"},
+            "leaderElection": {"leaseDuration": "30s", "retryPeriod": "500ms"},
+            "watch": {"type": "Namespaces", "namespaces": ["shop"]},
+        },
+    }
+    config = _with(tmp_path, "provider", provider)
+    pod = {**ENVIRON, "ENVOY_GATEWAY_NAMESPACE": "edge", "POD_NAME": "one", "KUBERNETES_CLUSTER_DOMAIN": "example.internal"}
+    expected = ClusterSettings(
+        namespace="edge",
+        identity="one",
+        kubeconfig="/k",
+        context="test",
+        dns_domain="example.internal",
+        shutdown_image="example.com/gatewright:1",
+        gateway_namespace_mode=True,
+        watch=KubernetesWatchMode(type="Namespaces", namespaces=("shop",)),
+        lease_duration=30.0,
+        retry_period=0.5,
+    )
+    assert expected == configure(Options(config=config, kubeconfig=Path("/k"), context="test"), pod, 1000).settings.cluster
+    bare = configure(Options(config=_with(tmp_path, "provider", {"type": "Kubernetes"})), ENVIRON, 1000).settings.cluster
+    assert bare
+    assert ("envoy-gateway-system", "cluster.local", 15.0, 10.0, 2.0) == (
+        bare.namespace,
+        bare.dns_domain,
+        bare.lease_duration,
+        bare.renew_deadline,
+        bare.retry_period,
+    )
+
+
+def test_a_cluster_or_folders(tmp_path: Path) -> None:
+    """Objects come from one of the two."""
+    config = _with(tmp_path, "provider", {"type": "Kubernetes"})
+    with pytest.raises(Failure, match="from a cluster .* or from folders, not from both"):
+        settings(Options((Path("/more"),), config))
