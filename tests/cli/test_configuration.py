@@ -198,5 +198,5 @@ def test_a_cluster(tmp_path: Path) -> None:
 def test_a_cluster_or_folders(tmp_path: Path) -> None:
     """Objects come from one of the two."""
     config = _with(tmp_path, "provider", {"type": "Kubernetes"})
-    with pytest.raises(Failure, match="from a cluster .* or from folders, not from both"):
+    with pytest.raises(Failure, match=r"from a cluster .* or from folders, not from both"):
         settings(Options((Path("/more"),), config))
