@@ -38,6 +38,7 @@ class HostPlane(Plane):
             socket_dir=settings.socket_dir,
             on_log=_envoy_said,
         )
+        self._leaving = False
         self._status_files = StatusFiles(settings.status_dir, observe=self._file_written) if settings.status_dir else None
         super().__init__(settings, rules, [self._status_files] if self._status_files else [])
 
@@ -58,8 +59,6 @@ class HostPlane(Plane):
         if first:
             _log.info("stopping: Envoys drain", seconds=self._settings.drain_seconds)
         await self._fleet.stop(self._settings.drain_seconds if first else 0)
-
-    _leaving = False
 
     async def _read(self) -> None:
         async with aclosing(FileSource(self._settings.paths, admit).batches()) as batches:
