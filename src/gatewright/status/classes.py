@@ -11,6 +11,7 @@ from gatewright.status.document import StatusDocument
 
 FEATURES: Final = (
     "Gateway",
+    "GatewayAddressEmpty",
     "GatewayHTTPListenerIsolation",
     "GatewayPort8080",
     "HTTPRoute",
