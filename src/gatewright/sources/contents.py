@@ -22,6 +22,12 @@ _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _TICK: Final = 20_000_000  # nanoseconds, more than a tick of any kernel's file clock
 
 
+# A thread that lets go of the interpreter lock for a moment, and often, as RE2 does, takes it back before anyone else has woken up:
+# the event loop would stand still. So it really sleeps from time to time.
+BREATH_SECONDS: Final = 0.005
+PAUSE_SECONDS: Final = 0.0005
+
+
 class Seen(NamedTuple):
     """What was read of a file: the state of its inode before, and the hash of its content."""
 
@@ -95,10 +101,14 @@ def read_and_parse(
     if not isinstance(content, Content) or content.text is None:
         return Parsed(content, ()) if isinstance(content, Content) else content
     declarations = []
+    breathe_at = time.monotonic() + BREATH_SECONDS
     for declaration in parse(content.text):
         declarations.append(declaration)
         if abandoned.is_set():
             break
+        if time.monotonic() >= breathe_at:
+            time.sleep(PAUSE_SECONDS)
+            breathe_at = time.monotonic() + BREATH_SECONDS
     return Parsed(content._replace(text=b""), tuple(declarations))
 
 
