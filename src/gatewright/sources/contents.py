@@ -21,8 +21,8 @@ State: TypeAlias = tuple[int, ...]
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _TICK: Final = 20_000_000  # nanoseconds, more than a tick of any kernel's file clock
 
-# A thread that often lets go of the interpreter lock for a moment, as RE2 does, takes it back before anyone else has woken up: the
-# event loop would stand still. So it really sleeps from time to time.
+# A thread that often lets go of the interpreter lock for a moment, as RE2 does, takes it back before anyone else has woken up:
+# the event loop would stand still. So it really sleeps from time to time.
 BREATH_SECONDS: Final = 0.005
 PAUSE_SECONDS: Final = 0.0005
 
