@@ -75,7 +75,9 @@ def quickstart(port: int, backend_port: int, patience: float, examples: Path) ->
         try:
             server = stack.enter_context(served(folder))
             show(first_answer(server, port, patience), port, folder)
-            code = server.wait()
+            # Polled, not waited for: a Ctrl-C that comes just before a wait without end blocks would be acted on after it only.
+            while (code := server.poll()) is None:
+                time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
             click.echo("\nStopping.", err=True)
             return
