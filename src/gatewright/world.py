@@ -5,6 +5,7 @@ resources that proxies are sent, and the status documents; status is last, so th
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from gatewright.flow import Ref, World
@@ -62,8 +63,9 @@ def _graph(world: World) -> None:
     world.index(g.GATEWAY_LISTENERS, g.PORTS, listeners.by_gateway)
     world.index(g.LISTENER_VIEWS, g.PORTS, attachment.views)  # what routes see: not the certificates
     world.index(g.PORT_HOSTS, g.PORTS, attachment.hosts)
-    world.derived(g.ROUTE_FACTS, g.HTTP_ROUTES, routes.resolve)  # rules and backends
-    world.derived(g.BOUND, g.HTTP_ROUTES, routes.attach)  # parents and hosts
+    world.union(g.ROUTES, g.ROUTE_KINDS, routes.key_of)
+    world.derived(g.ROUTE_FACTS, g.ROUTES, routes.resolve)  # rules and backends
+    world.derived(g.BOUND, g.ROUTES, routes.attach)  # parents and hosts
     world.index(g.ATTACHED, g.BOUND, attachment.attached)
     world.index(g.CLUSTER_USES, g.BOUND, routes.clusters)
     world.index(g.SECRET_USES, g.PORTS, secrets.uses)
@@ -84,5 +86,6 @@ def _wire(world: World) -> None:
 def _status(world: World) -> None:
     world.derived(s.CLASS_STATUS, g.GATEWAY_CLASSES, class_status.report)
     world.derived(s.GATEWAY_STATUS, g.GATEWAYS, gateway_status.report)
-    world.derived(s.HTTP_ROUTE_STATUS, g.HTTP_ROUTES, route_status.report)
+    for kind, ref in s.ROUTE_STATUS.items():
+        world.derived(ref, g.ROUTE_KINDS[kind], partial(route_status.report, kind))
     world.derived(s.BACKEND_STATUS, g.BACKENDS, backend_status.report)

@@ -1,8 +1,9 @@
-"""Rows made of rows: one by a pure rule, or many grouped by keys.
+"""Rows made of rows: one by a pure rule, many grouped by keys, or several tables read as one.
 
 `Derived` has at most one row a source row: `rule(read, key, row)` gives it, or None for none. What the rule read is recorded, and
 only rows whose source or reads changed run again. `Index` spreads each source row over groups: `rule(key, row)` yields
-`(group, member, value)`, and the row of a group is the mapping of its members.
+`(group, member, value)`, and the row of a group is the mapping of its members. `Union` has the rows of several tables under keys
+that tell them apart.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -16,6 +17,7 @@ SK = TypeVar("SK", bound=Hashable)  # a source key
 
 Rule = Callable[[Read, K, S], V | None]
 Spread = Callable[[SK, S], Iterable[tuple[K, M, V]]]
+Rekey = Callable[[str, SK], K]
 
 
 class _Recorder:
@@ -155,3 +157,44 @@ class Index(Table[K, Mapping[M, V]], Generic[K, M, V, SK, S]):
         if members is None:
             members = groups[group] = dict(self.rows.get(group, {}))
         return members
+
+
+class _Side(Generic[SK]):
+    """One of the tables of a union, as their follower."""
+
+    __slots__ = ("_dirty", "_tag")
+
+    def __init__(self, dirty: dict[tuple[str, SK], None], tag: str) -> None:
+        self._dirty = dirty
+        self._tag = tag
+
+    def dirty(self, key: SK) -> None:
+        """Take the row of `key` over in this settle."""
+        self._dirty[self._tag, key] = None
+
+
+class Union(Table[K, V], Generic[K, V, SK]):
+    """The rows of several tables; `rekey(tag, key)` is the key here of a row of the table `tag`."""
+
+    def __init__(self, ref: Ref[K, V], position: int, sources: Mapping[str, Table[SK, V]], rekey: Rekey[SK, K]) -> None:
+        super().__init__(ref, position)
+        self._sources = sources
+        self._rekey = rekey
+        self._dirty: dict[tuple[str, SK], None] = {}
+        for tag, source in sources.items():
+            source.followers.append(_Side(self._dirty, tag))
+
+    def dirty_all(self) -> None:
+        """Take every row over at the next settle."""
+        self._dirty.update(((tag, key), None) for tag, source in self._sources.items() for key in source.rows)
+
+    def settle(self) -> int:
+        """Take dirty rows over; no rule runs."""
+        for tag, key in self._dirty:
+            row = self._sources[tag].rows.get(key)
+            if row is None:
+                self.drop(self._rekey(tag, key))
+            else:
+                self.put(self._rekey(tag, key), row)
+        self._dirty.clear()
+        return 0

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from gatewright.flow.derived import SK, Derived, Index, M, Rule, S, Spread
+from gatewright.flow.derived import SK, Derived, Index, M, Rekey, Rule, S, Spread, Union
 from gatewright.flow.table import K, Ref, Table, V
 
 Changes = Mapping[Ref[Any, Any], frozenset[Any]]
@@ -33,6 +33,10 @@ class World:
     def index(self, ref: Ref[K, Mapping[M, V]], source: Ref[SK, S], spread: Spread[SK, S, K, M, V]) -> None:
         """Add a table of groups over the rows of `source`."""
         self._add(Index(ref, len(self._tables), self._tables[source], spread))
+
+    def union(self, ref: Ref[K, V], sources: Mapping[str, Ref[SK, V]], rekey: Rekey[SK, K]) -> None:
+        """Add a table of the rows of all `sources`, under `rekey(tag, key)`."""
+        self._add(Union(ref, len(self._tables), {tag: self._tables[source] for tag, source in sources.items()}, rekey))
 
     def put(self, ref: Ref[K, V], key: K, row: V | None) -> bool:
         """Set (or with None remove) a row of an input table; says whether that changed anything."""

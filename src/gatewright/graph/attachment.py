@@ -125,7 +125,7 @@ def bind(read: Read, route: Attachable) -> BoundRoute | None:
     return BoundRoute(route.key, route.created, route.facts, parents) if parents else None
 
 
-def attached(key: NamespacedName, route: BoundRoute) -> Iterator[tuple[ListenerKey, RouteKey, None]]:
+def attached(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ListenerKey, RouteKey, None]]:
     """Spread routes over the listeners that count them."""
     del key
     for listener in dict.fromkeys(listener for parent in route.parents for listener in parent.attached):

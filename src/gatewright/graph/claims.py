@@ -12,7 +12,7 @@ import msgspec
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.findings import ACCEPTED, Finding
-from gatewright.graph.tables import ONLY, PORT_CLAIMS, SETTINGS, PortKey
+from gatewright.graph.tables import ONLY, PORT_CLAIMS, SETTINGS, MachinePort, PortKey
 
 Rank = tuple[str, NamespacedName, int]
 
@@ -37,7 +37,7 @@ def claim(ranks: Collection[Rank], addresses: Collection[tuple[str, ...]]) -> Po
 def unavailable(read: Read, key: PortKey, mine: PortClaim, path: str) -> tuple[Finding, ...]:
     """Say whether another proxy of the same machine has the port."""
     settings = read(SETTINGS, ONLY)
-    claims = read(PORT_CLAIMS, key.port) if settings and settings.shared_host else None
+    claims = read(PORT_CLAIMS, MachinePort(key.port, key.transport)) if settings and settings.shared_host else None
     for proxy, theirs in claims.items() if claims else ():
         if proxy != key.proxy and theirs.rank < mine.rank and theirs.shares_address(mine):
             message = f"port {key.port} of this machine is taken by Gateway {theirs.rank[1]}, which comes first"

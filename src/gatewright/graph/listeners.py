@@ -18,11 +18,14 @@ from gatewright.graph import hostnames, labels
 from gatewright.graph.claims import PortClaim, claim, unavailable
 from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.gateways import GatewayFacts
-from gatewright.graph.tables import ListenerKey, PortKey
+from gatewright.graph.tables import ListenerKey, MachinePort, PortKey
 from gatewright.graph.tls import ListenerTls, resolve
 
-ROUTE_KINDS: Final[Mapping[str, tuple[str, ...]]] = {"HTTP": ("HTTPRoute",), "HTTPS": ("HTTPRoute",)}
-TRANSPORT: Final[Mapping[str, str]] = {"HTTP": "HTTP", "HTTPS": "TLS"}
+SUPPORTED_KINDS: Final[Mapping[str, tuple[str, ...]]] = {"HTTP": ("HTTPRoute",), "HTTPS": ("HTTPRoute",)}
+"""The kinds of routes that listeners of each protocol take."""
+
+FRAMING: Final[Mapping[str, str]] = {"HTTP": "HTTP", "HTTPS": "TLS"}
+"""How the first bytes of a connection are read; listeners that differ in it cannot share a port."""
 
 
 class ListenerSpec(msgspec.Struct, frozen=True):
@@ -44,6 +47,11 @@ class ListenerFacts(msgspec.Struct, frozen=True):
     kinds: tuple[str, ...]
     tls: ListenerTls | None
     findings: tuple[Finding, ...]
+
+    @property
+    def port(self) -> PortKey:
+        """The port that the listener is settled on."""
+        return port_key(self.proxy, self.listener)
 
     @property
     def serving(self) -> bool:
@@ -77,14 +85,19 @@ def by_port(key: NamespacedName, gateway: GatewayFacts) -> Iterator[tuple[PortKe
     for index, listener in enumerate(gateway.listeners):
         listener_key = ListenerKey(key, listener.name)
         spec = ListenerSpec(listener_key, (gateway.created, key, index), listener, gateway.addresses)
-        yield PortKey(gateway.proxy, listener.port), listener_key, spec
+        yield port_key(gateway.proxy, listener), listener_key, spec
 
 
-def claims(key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> Iterator[tuple[int, str, PortClaim]]:
+def port_key(proxy: str, listener: Listener) -> PortKey:
+    """Return the port that a listener is settled on."""
+    return PortKey(proxy, listener.port, "UDP" if listener.protocol == "UDP" else "TCP")
+
+
+def claims(key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> Iterator[tuple[MachinePort, str, PortClaim]]:
     """Spread the ports of proxies over the ports of their machine."""
-    served = [spec for spec in members.values() if spec.listener.protocol in ROUTE_KINDS]
+    served = [spec for spec in members.values() if spec.listener.protocol in SUPPORTED_KINDS]
     if served:
-        yield key.port, key.proxy, _claim(served)
+        yield MachinePort(key.port, key.transport), key.proxy, _claim(served)
 
 
 def _claim(specs: Collection[ListenerSpec]) -> PortClaim:
@@ -118,9 +131,9 @@ def _settled(read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerS
 
 
 def _protocol(listener: Listener, path: str) -> tuple[Finding, ...]:
-    if listener.protocol in ROUTE_KINDS:
+    if listener.protocol in SUPPORTED_KINDS:
         return ()
-    message = f"protocol {listener.protocol} is not supported; use one of {', '.join(ROUTE_KINDS)}"
+    message = f"protocol {listener.protocol} is not supported; use one of {', '.join(SUPPORTED_KINDS)}"
     return (Finding(ACCEPTED, "UnsupportedProtocol", message, f"{path}.protocol"),)
 
 
@@ -141,7 +154,7 @@ def _selector(listener: Listener, path: str) -> tuple[Finding, ...]:
 
 def route_kinds(listener: Listener, path: str) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
     """Intersect what is allowed with what the protocol carries."""
-    supported = ROUTE_KINDS.get(listener.protocol, ())
+    supported = SUPPORTED_KINDS.get(listener.protocol, ())
     wanted = listener.allowed_routes.kinds
     if not wanted:
         return supported, ()
@@ -163,10 +176,10 @@ def _conflicts(spec: ListenerSpec, specs: list[ListenerSpec], path: str) -> tupl
     mine = spec.listener
     for other in specs:
         theirs = other.listener
-        if other is spec or not {mine.protocol, theirs.protocol} <= ROUTE_KINDS.keys():
+        if other is spec or not {mine.protocol, theirs.protocol} <= SUPPORTED_KINDS.keys():
             continue
         name = f"listener {theirs.name} of Gateway {other.key.gateway}"
-        if TRANSPORT[mine.protocol] != TRANSPORT[theirs.protocol]:
+        if FRAMING[mine.protocol] != FRAMING[theirs.protocol]:
             message = f"port {mine.port} is also used with protocol {theirs.protocol} by {name}"
             return (Finding(CONFLICTED, "ProtocolConflict", message, f"{path}.protocol"),)
         if (mine.hostname or "") == (theirs.hostname or ""):

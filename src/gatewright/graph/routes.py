@@ -1,4 +1,4 @@
-"""HTTPRoute rules, resolved: what each rule leads to, and what is wrong with it.
+"""Route rules, resolved: what each rule leads to, and what is wrong with it. One entry of `KINDS` a kind of routes.
 
 A rule forwards to weighted clusters, answers with a redirect, or answers with an error. Backends that cannot be resolved keep
 their share of requests as errors (500), and so do those with a filter that cannot be honoured. A rule with a filter or match
@@ -6,7 +6,8 @@ that cannot be honoured answers 500 as a whole rather than leave it out; only a 
 Source: Gateway API HTTPRouteRule; checklist section 12.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gatewright.api.httproute import HTTPRoute, HTTPRouteMatch, HTTPRouteRule
 from gatewright.api.meta import NamespacedName
@@ -18,24 +19,39 @@ from gatewright.graph.findings import ACCEPTED, Finding
 from gatewright.graph.rules import RouteFacts, RuleFacts, Share
 from gatewright.graph.tables import ROUTE_FACTS, ProxyCluster, RouteKey
 
-
-def resolve(read: Read, key: NamespacedName, route: HTTPRoute) -> RouteFacts:
-    """Resolve every rule of an HTTPRoute."""
-    route_key = RouteKey("HTTPRoute", *key)
-    return RouteFacts(tuple(_rule(read, route_key, i, rule) for i, rule in enumerate(route.spec.rules)))
+if TYPE_CHECKING:
+    from gatewright.graph.tables import Route
 
 
-def attach(read: Read, key: NamespacedName, route: HTTPRoute) -> BoundRoute | None:
-    """Attach an HTTPRoute to its parents; a route of which no rule can be honoured is attached nowhere."""
-    facts = read(ROUTE_FACTS, key)
+class RouteKind(NamedTuple):
+    """How routes of a kind are resolved, and which hosts they are for."""
+
+    resolve: Callable[[Read, RouteKey, Any], RouteFacts]
+    hostnames: Callable[[Any], tuple[str, ...]]
+
+
+def key_of(kind: str, key: NamespacedName) -> RouteKey:
+    """The key of a route among those of all kinds."""
+    return RouteKey(kind, *key)
+
+
+def resolve(read: Read, key: RouteKey, route: "Route") -> RouteFacts | None:
+    """Resolve every rule of a route."""
+    kind = KINDS.get(key.kind)
+    return kind.resolve(read, key, route) if kind else None
+
+
+def attach(read: Read, key: RouteKey, route: "Route") -> BoundRoute | None:
+    """Attach a route to its parents; one of which no rule can be honoured is attached nowhere."""
+    kind = KINDS.get(key.kind)
+    if kind is None:
+        return None
+    facts = read(ROUTE_FACTS, key) or RouteFacts(())
     created = route.metadata.creation_timestamp or ""
-    return bind(
-        read,
-        Attachable(RouteKey("HTTPRoute", *key), created, route.spec.parent_refs, route.spec.hostnames, facts or RouteFacts(())),
-    )
+    return bind(read, Attachable(key, created, route.spec.parent_refs, kind.hostnames(route), facts))
 
 
-def clusters(key: NamespacedName, route: BoundRoute) -> Iterator[tuple[ProxyCluster, RouteKey, None]]:
+def clusters(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ProxyCluster, RouteKey, None]]:
     """Spread a route over the clusters it needs, proxy by proxy."""
     del key
     proxies = dict.fromkeys(host.config.proxy for place in route.places for host in place.hosts)
@@ -43,6 +59,17 @@ def clusters(key: NamespacedName, route: BoundRoute) -> Iterator[tuple[ProxyClus
     for proxy in proxies:
         for cluster in wanted:
             yield ProxyCluster(proxy, cluster), route.key, None
+
+
+def _http(read: Read, key: RouteKey, route: HTTPRoute) -> RouteFacts:
+    return RouteFacts(tuple(_rule(read, key, i, rule) for i, rule in enumerate(route.spec.rules)))
+
+
+def _http_hostnames(route: HTTPRoute) -> tuple[str, ...]:
+    return route.spec.hostnames
+
+
+KINDS: Final[Mapping[str, RouteKind]] = {"HTTPRoute": RouteKind(_http, _http_hostnames)}
 
 
 def _rule(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule) -> RuleFacts:

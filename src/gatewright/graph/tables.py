@@ -5,7 +5,7 @@ the module that owns a table's rule says what its rows are.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Ref
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from gatewright.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
     from gatewright.api.envoyproxy import EnvoyProxy
     from gatewright.api.gateway import Gateway, GatewayClass
+    from gatewright.api.grpcroute import GRPCRoute
     from gatewright.api.httproute import HTTPRoute
     from gatewright.api.httproutefilter import HTTPRouteFilter
     from gatewright.api.referencegrant import ReferenceGrant
+    from gatewright.api.streamroutes import TCPRoute, TLSRoute, UDPRoute
     from gatewright.graph.attachment import BoundRoute, ListenerView
     from gatewright.graph.certificates import CertificateFacts
     from gatewright.graph.claims import PortClaim
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from gatewright.graph.rules import RouteFacts
     from gatewright.graph.settings import GraphSettings
 
+    Route: TypeAlias = HTTPRoute | GRPCRoute | TLSRoute | TCPRoute | UDPRoute
+
 
 class ListenerKey(NamedTuple):
     """A listener of a Gateway."""
@@ -36,11 +40,22 @@ class ListenerKey(NamedTuple):
     name: str
 
 
+Transport: TypeAlias = Literal["TCP", "UDP"]
+
+
 class PortKey(NamedTuple):
     """A port of a proxy; listeners that share it are settled together."""
 
     proxy: str
     port: int
+    transport: Transport = "TCP"
+
+
+class MachinePort(NamedTuple):
+    """A port of the machine that proxies run on."""
+
+    port: int
+    transport: Transport
 
 
 class RouteConfigKey(NamedTuple):
@@ -102,6 +117,10 @@ NOW: Ref[str, int] = Ref("now")  # Unix seconds, as coarse as whoever puts it li
 GATEWAY_CLASSES: Ref[NamespacedName, "GatewayClass"] = Ref("GatewayClass")
 GATEWAYS: Ref[NamespacedName, "Gateway"] = Ref("Gateway")
 HTTP_ROUTES: Ref[NamespacedName, "HTTPRoute"] = Ref("HTTPRoute")
+GRPC_ROUTES: Ref[NamespacedName, "GRPCRoute"] = Ref("GRPCRoute")
+TLS_ROUTES: Ref[NamespacedName, "TLSRoute"] = Ref("TLSRoute")
+TCP_ROUTES: Ref[NamespacedName, "TCPRoute"] = Ref("TCPRoute")
+UDP_ROUTES: Ref[NamespacedName, "UDPRoute"] = Ref("UDPRoute")
 REFERENCE_GRANTS: Ref[NamespacedName, "ReferenceGrant"] = Ref("ReferenceGrant")
 NAMESPACES: Ref[NamespacedName, "Namespace"] = Ref("Namespace")
 SERVICES: Ref[NamespacedName, "Service"] = Ref("Service")
@@ -112,10 +131,14 @@ BACKENDS: Ref[NamespacedName, "Backend"] = Ref("Backend")
 HTTP_ROUTE_FILTERS: Ref[NamespacedName, "HTTPRouteFilter"] = Ref("HTTPRouteFilter")
 ENVOY_PROXIES: Ref[NamespacedName, "EnvoyProxy"] = Ref("EnvoyProxy")
 
-INPUTS: Final = (
+ROUTE_KINDS: Final[Mapping[str, Ref[NamespacedName, Any]]] = {
+    ref.name: ref for ref in (HTTP_ROUTES, GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES, UDP_ROUTES)
+}
+
+INPUTS: Final[tuple[Ref[NamespacedName, Any], ...]] = (
     GATEWAY_CLASSES,
     GATEWAYS,
-    HTTP_ROUTES,
+    *ROUTE_KINDS.values(),
     REFERENCE_GRANTS,
     NAMESPACES,
     SERVICES,
@@ -136,13 +159,14 @@ GATEWAY_FACTS: Ref[NamespacedName, "GatewayFacts"] = Ref("gateway facts")
 PROXY_GATEWAYS: Ref[str, Mapping[NamespacedName, "GatewayFacts"]] = Ref("gateways by proxy")
 PROXIES: Ref[str, "ProxyFacts"] = Ref("proxies")
 PORT_LISTENERS: Ref[PortKey, Mapping[ListenerKey, "ListenerSpec"]] = Ref("listeners by port")
-PORT_CLAIMS: Ref[int, Mapping[str, "PortClaim"]] = Ref("proxies by port")
+PORT_CLAIMS: Ref[MachinePort, Mapping[str, "PortClaim"]] = Ref("proxies by port")
 PORTS: Ref[PortKey, "PortFacts"] = Ref("ports")
 GATEWAY_LISTENERS: Ref[NamespacedName, Mapping[ListenerKey, "ListenerFacts"]] = Ref("listener facts by gateway")
 LISTENER_VIEWS: Ref[NamespacedName, Mapping[ListenerKey, "ListenerView"]] = Ref("what routes see of listeners")
 PORT_HOSTS: Ref[RouteConfigKey, Mapping[str, ListenerKey]] = Ref("listener hosts by route configuration")
-ROUTE_FACTS: Ref[NamespacedName, "RouteFacts"] = Ref("resolved HTTPRoutes")
-BOUND: Ref[NamespacedName, "BoundRoute"] = Ref("bound HTTPRoutes")
+ROUTES: Ref[RouteKey, "Route"] = Ref("routes")
+ROUTE_FACTS: Ref[RouteKey, "RouteFacts"] = Ref("resolved routes")
+BOUND: Ref[RouteKey, "BoundRoute"] = Ref("bound routes")
 ATTACHED: Ref[ListenerKey, Mapping[RouteKey, None]] = Ref("routes by listener")
 CLUSTER_USES: Ref[ProxyCluster, Mapping[RouteKey, None]] = Ref("routes by cluster")
 SECRET_USES: Ref[ProxySecret, Mapping[ListenerKey, None]] = Ref("listeners by secret")

@@ -23,7 +23,6 @@ from gatewright.graph.tables import (
     ONLY,
     SETTINGS,
     ListenerKey,
-    PortKey,
     ProxySecret,
 )
 from gatewright.status.conditions import GATEWAY, LISTENER, PENDING, conditions
@@ -113,7 +112,7 @@ def _delivery(read: Read, gateway: GatewayFacts, facts: ListenerFacts) -> Iterat
 
 
 def _pieces(gateway: GatewayFacts, facts: ListenerFacts) -> Iterator[DeliveryKey]:
-    yield DeliveryKey("listener", PortKey(gateway.proxy, facts.listener.port))
+    yield DeliveryKey("listener", facts.port)
     yield DeliveryKey("routes", route_config(gateway.proxy, facts))
     for secret in facts.tls.secrets if facts.tls else ():
         yield DeliveryKey("secret", ProxySecret(gateway.proxy, secret))

@@ -5,26 +5,28 @@ PartiallyInvalid. Sources: checklist, sections 4 and 11.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gatewright.api.httproute import HTTPRoute
 from gatewright.api.meta import NamespacedName
 from gatewright.api.references import ParentReference
 from gatewright.flow import Read
 from gatewright.graph.attachment import BoundParent, BoundRoute
 from gatewright.graph.findings import ACCEPTED, PARTIALLY_INVALID, PROGRAMMED, RESOLVED_REFS, Finding, of
 from gatewright.graph.rules import RouteFacts
-from gatewright.graph.tables import BOUND, ONLY, SETTINGS, ProxyCluster
+from gatewright.graph.tables import BOUND, ONLY, SETTINGS, ProxyCluster, RouteKey
 from gatewright.status.conditions import ROUTE, conditions
 from gatewright.status.document import StatusDocument
 from gatewright.status.tables import DELIVERIES, DeliveryKey
 
+if TYPE_CHECKING:
+    from gatewright.graph.tables import Route
 
-def report(read: Read, key: NamespacedName, route: HTTPRoute) -> StatusDocument | None:
-    """Report on one HTTPRoute with parents of ours."""
-    bound = read(BOUND, key)
+
+def report(kind: str, read: Read, key: NamespacedName, route: "Route") -> StatusDocument | None:
+    """Report on one route of `kind` with parents of ours."""
+    bound = read(BOUND, RouteKey(kind, *key))
     settings = read(SETTINGS, ONLY)
     if bound is None or settings is None:
         return None
@@ -37,7 +39,7 @@ def report(read: Read, key: NamespacedName, route: HTTPRoute) -> StatusDocument 
         }
         for parent in bound.parents
     ]
-    return StatusDocument("HTTPRoute", key, route.api_version, generation, {"parents": parents})
+    return StatusDocument(kind, key, route.api_version, generation, {"parents": parents})
 
 
 def reference(parent: ParentReference) -> dict[str, Any]:

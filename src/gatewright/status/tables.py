@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from gatewright.flow import Ref
-from gatewright.graph.tables import PortKey, ProxyCluster, ProxySecret, RouteConfigKey
+from gatewright.graph.tables import ROUTE_KINDS, PortKey, ProxyCluster, ProxySecret, RouteConfigKey
 
 if TYPE_CHECKING:
     from gatewright.api.meta import NamespacedName
@@ -55,12 +55,12 @@ STATUS_INPUTS: Final = (DELIVERIES, PROXY_HEALTH)
 
 CLASS_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("GatewayClass status")
 GATEWAY_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Gateway status")
-HTTP_ROUTE_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("HTTPRoute status")
+ROUTE_STATUS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {kind: Ref(f"{kind} status") for kind in ROUTE_KINDS}
 BACKEND_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Backend status")
 
 DOCUMENTS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {
     "GatewayClass": CLASS_STATUS,
     "Gateway": GATEWAY_STATUS,
-    "HTTPRoute": HTTP_ROUTE_STATUS,
+    **ROUTE_STATUS,
     "Backend": BACKEND_STATUS,
 }

@@ -14,7 +14,6 @@ from envoy.config.route.v3 import route_pb2
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from gatewright.api.httproute import HTTPRouteMatch
-from gatewright.api.meta import NamespacedName
 from gatewright.features.cors import preflight
 from gatewright.flow import Read
 from gatewright.graph.attachment import BoundRoute, Place
@@ -64,9 +63,9 @@ class VirtualHostBytes(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
-def render(read: Read, key: NamespacedName, route: BoundRoute) -> RenderedRoute:
+def render(read: Read, key: RouteKey, route: BoundRoute) -> RenderedRoute:
     """Render every match of every rule, once for each kind of listener that makes a difference."""
-    del read, key
+    del read
     by_site: dict[Site, tuple[Entry, ...]] = {}
     hosts: list[tuple[VirtualHostKey, ListenerKey, tuple[Entry, ...]]] = []
     for place in route.places:
@@ -74,10 +73,10 @@ def render(read: Read, key: NamespacedName, route: BoundRoute) -> RenderedRoute:
         if site not in by_site:
             by_site[site] = _entries(route, site)
         hosts.extend((host, place.listener, by_site[site]) for host in place.hosts)
-    return RenderedRoute(route.key, tuple(hosts))
+    return RenderedRoute(key, tuple(hosts))
 
 
-def by_host(key: NamespacedName, rendered: RenderedRoute) -> Iterator[tuple[VirtualHostKey, RouteKey, HostEntries]]:
+def by_host(key: RouteKey, rendered: RenderedRoute) -> Iterator[tuple[VirtualHostKey, RouteKey, HostEntries]]:
     """Spread rendered routes over the virtual hosts that serve them."""
     del key
     for host, listener, entries in rendered.hosts:

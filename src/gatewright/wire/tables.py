@@ -9,10 +9,9 @@ from gatewright.wire.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from gatewright.wire.resource import ENDPOINTS as ENDPOINTS_TYPE
 
 if TYPE_CHECKING:
-    from gatewright.api.meta import NamespacedName
     from gatewright.wire.routes import HostEntries, RenderedRoute, VirtualHostBytes
 
-RENDERED: Ref["NamespacedName", "RenderedRoute"] = Ref("rendered HTTPRoutes")
+RENDERED: Ref[RouteKey, "RenderedRoute"] = Ref("rendered routes")
 HOST_ENTRIES: Ref[VirtualHostKey, Mapping[RouteKey, "HostEntries"]] = Ref("route entries by host")
 VIRTUAL_HOSTS: Ref[VirtualHostKey, "VirtualHostBytes"] = Ref("virtual hosts")
 CONFIG_HOSTS: Ref[RouteConfigKey, Mapping[str, bytes]] = Ref("virtual hosts by route configuration")

@@ -1,0 +1,57 @@
+"""The HTTP connection manager of a listener: how HTTP is read, and the filters that every request passes.
+
+Constants are those of Envoy Gateway (conventions, section 2). The filters are those of features, in their order, then the router.
+"""
+
+from typing import Final
+
+from envoy.config.core.v3 import protocol_pb2
+from envoy.config.listener.v3 import listener_components_pb2
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+
+from gatewright.features import cors
+from gatewright.flow import Read
+from gatewright.graph.attachment import route_config
+from gatewright.graph.listeners import ListenerFacts
+from gatewright.graph.tables import PortKey
+from gatewright.wire.accesslog import access_logs
+from gatewright.wire.clusters import ads
+from gatewright.wire.encoding import packed
+from gatewright.wire.ports import bound_port
+from gatewright.wire.routes import configuration_name
+
+_ROUTER: Final = "envoy.filters.http.router"
+
+
+def connection_manager(read: Read, key: PortKey, facts: ListenerFacts) -> listener_components_pb2.Filter:
+    """Return the network filter of an HTTP or HTTPS listener."""
+    https = facts.listener.protocol == "HTTPS"
+    name = configuration_name(read, route_config(key.proxy, facts)) or ""
+    manager = hcm_pb.HttpConnectionManager(
+        codec_type=hcm_pb.HttpConnectionManager.AUTO,
+        stat_prefix=f"{'https' if https else 'http'}-{bound_port(read, key.port)}",
+        rds=hcm_pb.Rds(config_source=ads(), route_config_name=name),
+        http_filters=[
+            cors.http_filter(),
+            hcm_pb.HttpFilter(name=_ROUTER, typed_config=packed(Router(suppress_envoy_headers=True))),
+        ],
+        upgrade_configs=[hcm_pb.HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],  # here once, not in every route
+        server_header_transformation=hcm_pb.HttpConnectionManager.PASS_THROUGH,
+        use_remote_address=BoolValue(value=True),
+        normalize_path=BoolValue(value=True),
+        merge_slashes=True,
+        path_with_escaped_slashes_action=hcm_pb.HttpConnectionManager.UNESCAPE_AND_REDIRECT,
+        forward_client_cert_details=hcm_pb.HttpConnectionManager.SANITIZE,
+        common_http_protocol_options=protocol_pb2.HttpProtocolOptions(
+            headers_with_underscores_action=protocol_pb2.HttpProtocolOptions.REJECT_REQUEST
+        ),
+        http2_protocol_options=protocol_pb2.Http2ProtocolOptions(
+            max_concurrent_streams=UInt32Value(value=100),
+            initial_stream_window_size=UInt32Value(value=65536),
+            initial_connection_window_size=UInt32Value(value=1048576),
+        ),
+        access_log=access_logs(unrouted=False),
+    )
+    return listener_components_pb2.Filter(name="envoy.filters.network.http_connection_manager", typed_config=packed(manager))
