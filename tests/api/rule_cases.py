@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.api.cases import Case
+from tests.api.experimental_rule_cases import EXPERIMENTAL_KIND_CASES, SESSION_CASES
 from tests.api.extension_rule_cases import EXTENSION_KIND_CASES
 from tests.api.samples import ABSENT
 
@@ -281,22 +282,6 @@ FILTER_CASES = (
     ),
 )
 
-_SESSION = "spec.rules[0].sessionPersistence"
-SESSION_CASES = (
-    Case(
-        "HTTPRoute", {f"{_SESSION}.cookie.lifetimeType": "Permanent"}, _SESSION, "AbsoluteTimeout must be specified when cookie"
-    ),
-    Case(
-        "HTTPRoute",
-        {_SESSION: {"type": "Header", "header": {"name": "a"}, "cookie": {}}},
-        _SESSION,
-        "cookie must be nil if type is",
-    ),
-    Case("HTTPRoute", {_SESSION: {}}, _SESSION, "cookie must be specified for Cookie type"),
-    Case("HTTPRoute", {f"{_SESSION}.header": {"name": "a"}}, _SESSION, "header must be nil if type is not Header"),
-    Case("HTTPRoute", {_SESSION: {"type": "Header"}}, _SESSION, "header must be specified for Header type"),
-)
-
 _METHOD = "spec.rules[0].matches[0].method"
 OTHER_ROUTE_CASES = (
     Case("GRPCRoute", {_METHOD: {}}, _METHOD, "One or both of 'service' or 'method' must be specified"),
@@ -331,5 +316,6 @@ CASES = (
     *FILTER_CASES,
     *SESSION_CASES,
     *OTHER_ROUTE_CASES,
+    *EXPERIMENTAL_KIND_CASES,
     *EXTENSION_KIND_CASES,
 )

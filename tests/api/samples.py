@@ -132,6 +132,27 @@ spec:
     wellKnownCACertificates: System
     subjectAltNames: [{type: URI, uri: "spiffe://example.com/a"}, {type: Hostname, hostname: b.example.com}]
 ---
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackend
+metadata: {name: sample}
+spec:
+  type: ExternalHostname
+  externalHostname: {hostname: api.example.com}
+  port: {name: https, port: 443}
+  protocol: HTTP2
+  tls:
+    mode: ClientAndServer
+    clientCertificateRef: {name: cert}
+    validation: {hostname: api.example.com, wellKnownCACertificates: System}
+---
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackendTrafficPolicy
+metadata: {name: sample}
+spec:
+  targetRefs: [{group: "", kind: Service, name: a}, {group: "", kind: Service, name: b}]
+  retryConstraint: {budget: {percent: 10, interval: 5s}, minRetryRate: {count: 3, interval: 1s}}
+  sessionPersistence: {sessionName: session, cookieConfig: {lifetimeType: Permanent}, absoluteTimeout: 1h}
+---
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: Backend
 metadata: {name: sample}
@@ -169,6 +190,11 @@ metadata: {name: sample, labels: {kubernetes.io/service-name: a}}
 addressType: IPv4
 endpoints: [{addresses: [10.0.0.1], conditions: {ready: true}, zone: a}]
 ports: [{name: http, port: 80}]
+---
+apiVersion: multicluster.x-k8s.io/v1alpha1
+kind: ServiceImport
+metadata: {name: sample}
+spec: {type: ClusterSetIP, ips: [10.42.42.42], ports: [{name: http, protocol: TCP, port: 80, appProtocol: kubernetes.io/h2c}]}
 ---
 apiVersion: v1
 kind: Secret

@@ -1,4 +1,4 @@
-"""The core kinds that gateways read: Service, EndpointSlice, Secret, ConfigMap, Namespace.
+"""The core kinds that gateways read: Service, EndpointSlice, Secret, ConfigMap, Namespace; and ServiceImport, which is like them.
 
 Only the fields that matter are modelled; the rest of a document is ignored, for its owner is someone else. A Secret never shows
 what it holds.
@@ -6,12 +6,13 @@ what it holds.
 
 import base64
 import binascii
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import field
+from msgspec import Meta, field
 from msgspec.structs import force_setattr
 
 from gatewright.api.meta import KubernetesObject, OpenModel
+from gatewright.api.scalars import Int32
 
 
 class CoreObject(KubernetesObject, forbid_unknown_fields=False):
@@ -120,6 +121,7 @@ class EndpointPort(OpenModel):
 
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+IMPORT_NAME_LABEL = "multicluster.kubernetes.io/service-name"
 
 
 class EndpointSlice(CoreObject, kw_only=True):
@@ -133,6 +135,34 @@ class EndpointSlice(CoreObject, kw_only=True):
     def service_name(self) -> str:
         """The Service of the same namespace that the endpoints belong to, by its label; empty when there is none."""
         return self.metadata.labels.get(SERVICE_NAME_LABEL, "")
+
+    @property
+    def import_name(self) -> str:
+        """The ServiceImport of the same namespace that the endpoints belong to, by its label; empty when there is none."""
+        return self.metadata.labels.get(IMPORT_NAME_LABEL, "")
+
+
+class ImportedPort(OpenModel):
+    """A port of a ServiceImport. The kind's definition has no limits here, so neither has this."""
+
+    port: Int32
+    name: str = ""
+    protocol: str = "TCP"
+    app_protocol: str | None = None
+
+
+class ServiceImportSpec(OpenModel):
+    """How a Service of another cluster is reached; a ClusterSetIP has one of `ips`, a Headless one endpoints only."""
+
+    ports: tuple[ImportedPort, ...]
+    type: Literal["ClusterSetIP", "Headless"]
+    ips: Annotated[tuple[str, ...], Meta(max_length=1)] = ()
+
+
+class ServiceImport(CoreObject, kw_only=True):
+    """The kind ServiceImport (multicluster.x-k8s.io/v1alpha1, KEP-1645): a Service of other clusters."""
+
+    spec: ServiceImportSpec | None = None
 
 
 class Secret(CoreObject):

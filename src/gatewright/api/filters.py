@@ -187,9 +187,14 @@ class HTTPAuthConfig(Model):
 
 
 class ForwardBodyConfig(Model):
-    """How much of the body the authorizer sees, in bytes; 0 is nothing."""
+    """How much of the body the authorizer sees, in bytes; 0 is nothing. v1.6 lets any number pass, so ask for `limit`."""
 
-    max_size: Annotated[int, Meta(ge=0, le=INT32_MAX)] = 0
+    max_size: int = 0
+
+    @property
+    def limit(self) -> int:
+        """The number of bytes, within what its successor allows."""
+        return min(max(self.max_size, 0), INT32_MAX)
 
 
 class HTTPExternalAuthFilter(Model):

@@ -10,7 +10,7 @@ import msgspec
 
 from gatewright.api.backend import Backend
 from gatewright.api.backendtlspolicy import BackendTLSPolicy
-from gatewright.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
+from gatewright.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service, ServiceImport
 from gatewright.api.envoygateway import EnvoyGateway
 from gatewright.api.envoyproxy import EnvoyProxy
 from gatewright.api.gateway import Gateway, GatewayClass, ListenerSet
@@ -20,8 +20,12 @@ from gatewright.api.httproutefilter import HTTPRouteFilter
 from gatewright.api.referencegrant import ReferenceGrant
 from gatewright.api.references import GATEWAY_GROUP
 from gatewright.api.streamroutes import TCPRoute, TLSRoute, UDPRoute
+from gatewright.api.xbackend import XBackend
+from gatewright.api.xbackendtrafficpolicy import XBackendTrafficPolicy
 
 ENVOY_GATEWAY_GROUP: Final = "gateway.envoyproxy.io"
+EXPERIMENTAL_GROUP: Final = "gateway.networking.x-k8s.io"
+MULTICLUSTER_GROUP: Final = "multicluster.x-k8s.io"
 
 
 class Kind(NamedTuple):
@@ -71,6 +75,16 @@ KINDS: Final[tuple[Kind, ...]] = (
         BackendTLSPolicy,
         experimental_versions=("v1alpha3",),
     ),
+    Kind(EXPERIMENTAL_GROUP, ("v1alpha1",), "XBackend", "xbackends", XBackend, experimental_versions=("v1alpha1",)),
+    Kind(
+        EXPERIMENTAL_GROUP,
+        ("v1alpha1",),
+        "XBackendTrafficPolicy",
+        "xbackendtrafficpolicies",
+        XBackendTrafficPolicy,
+        experimental_versions=("v1alpha1",),
+    ),
+    Kind(MULTICLUSTER_GROUP, ("v1alpha1",), "ServiceImport", "serviceimports", ServiceImport),
     Kind(ENVOY_GATEWAY_GROUP, ("v1alpha1",), "EnvoyProxy", "envoyproxies", EnvoyProxy),
     Kind(ENVOY_GATEWAY_GROUP, ("v1alpha1",), "Backend", "backends", Backend),
     Kind(ENVOY_GATEWAY_GROUP, ("v1alpha1",), "HTTPRouteFilter", "httproutefilters", HTTPRouteFilter),

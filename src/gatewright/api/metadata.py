@@ -23,7 +23,7 @@ LABEL_NAMED: Final = frozenset({"Namespace", "Service"})
 def problems_of_metadata(metadata: ObjectMeta, kind: str) -> Iterator[Problem]:
     """What is wrong with the metadata of an object of this kind."""
     yield from _of_name(metadata.name, kind)
-    if metadata.namespace and not _is_dns_label(metadata.namespace):
+    if metadata.namespace and not is_dns_label(metadata.namespace):
         yield Problem("metadata.namespace", f"{shown(metadata.namespace)} is no namespace: {_LABEL_RULE}")
     if metadata.labels:
         yield from _of_keys(metadata.labels, "metadata.labels")
@@ -39,14 +39,15 @@ _LABEL_RULE: Final = "lower-case letters, digits and '-', a letter or digit at b
 _NAME_RULE: Final = "lower-case letters, digits, '-' and '.', a letter or digit at both ends of each part, at most 253 characters"
 
 
-def _is_dns_label(text: str) -> bool:
+def is_dns_label(text: str) -> bool:
+    """Whether `text` is an RFC 1123 label."""
     return len(text) <= LONGEST_LABEL and _is_label(text) is not None
 
 
 def _of_name(name: str, kind: str) -> Iterator[Problem]:
     if not name:
         yield Problem("metadata.name", "is required")
-    elif kind in LABEL_NAMED and not _is_dns_label(name):
+    elif kind in LABEL_NAMED and not is_dns_label(name):
         yield Problem("metadata.name", f"{shown(name)} is no name for a {kind}: {_LABEL_RULE}")
     elif len(name) > LONGEST_NAME or not _is_domain(name):
         yield Problem("metadata.name", f"{shown(name)} is no name: {_NAME_RULE}")

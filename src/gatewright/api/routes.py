@@ -108,20 +108,37 @@ class SessionHeader(Model):
     name: HeaderName
 
 
+class CookieConfig(Model):
+    """The cookie that pins a session, as v1.6 says it."""
+
+    lifetime_type: Literal["Permanent", "Session"] = "Session"
+
+
 class SessionPersistence(Model):
-    """Requests of one session go to one endpoint."""
+    """Requests of one session go to one endpoint.
+
+    There are two published shapes: v1.6 has `session_name` and `cookie_config`, its successor `cookie` and `header` in their
+    place. Both are taken, one of them in one place; `the_cookie` and `header_name` are what either comes to.
+    """
 
     type: Literal["Cookie", "Header"] = "Cookie"
     absolute_timeout: Duration | None = None
+    session_name: Annotated[str, Meta(max_length=128)] = ""
+    cookie_config: CookieConfig | None = None
     cookie: SessionCookie | None = None
     header: SessionHeader | None = None
 
     checks: ClassVar[Rules] = (
         Rule(
             "AbsoluteTimeout must be specified when cookie lifetimeType is Permanent",
-            "!has(self.cookie) || !has(self.cookie.lifetimeType) || self.cookie.lifetimeType != 'Permanent' || "
+            "!has(self.cookieConfig) || !has(self.cookieConfig.lifetimeType) || self.cookieConfig.lifetimeType != 'Permanent' || "
             "has(self.absoluteTimeout)",
-            lambda self: self.cookie is None or self.cookie.lifetime_type != "Permanent" or self.absolute_timeout is not None,
+            lambda self: self.the_cookie.lifetime_type != "Permanent" or self.absolute_timeout is not None,
+        ),
+        Rule(
+            "cookieConfig can only be set with type Cookie",
+            "!has(self.cookieConfig) || self.type == 'Cookie'",
+            lambda self: self.cookie_config is None or self.type == "Cookie",
         ),
         Rule(
             "cookie must be nil if type is not Cookie",
@@ -129,18 +146,26 @@ class SessionPersistence(Model):
             lambda self: self.cookie is None or self.type == "Cookie",
         ),
         Rule(
-            "cookie must be specified for Cookie type",
-            "self.type != 'Cookie' || has(self.cookie)",
-            lambda self: self.type != "Cookie" or self.cookie is not None,
-        ),
-        Rule(
             "header must be nil if type is not Header",
             "!has(self.header) || self.type == 'Header'",
             lambda self: self.header is None or self.type == "Header",
         ),
         Rule(
-            "header must be specified for Header type",
-            "self.type != 'Header' || has(self.header)",
-            lambda self: self.type != "Header" or self.header is not None,
+            "sessionName and cookieConfig cannot be used together with cookie or header, which replace them",
+            "!((has(self.sessionName) || has(self.cookieConfig)) && (has(self.cookie) || has(self.header)))",
+            lambda self: not (self.session_name or self.cookie_config) or not (self.cookie or self.header),
         ),
     )
+
+    @property
+    def the_cookie(self) -> SessionCookie:
+        """The cookie, in either shape; what v1.6 calls it need not be the name that a cookie can have."""
+        if self.cookie is not None:
+            return self.cookie
+        lifetime_type = self.cookie_config.lifetime_type if self.cookie_config else "Session"
+        return SessionCookie(name=self.session_name or None, lifetime_type=lifetime_type)
+
+    @property
+    def header_name(self) -> str:
+        """The name of the header, in either shape; empty when the gateway is to make one up."""
+        return self.header.name if self.header is not None else self.session_name

@@ -35,7 +35,7 @@ HEALTH_PORT: Final = 8081
 READ: Final = ("get", "list", "watch")
 MANAGE: Final = (*READ, "create", "patch", "delete")
 SECRETS: Final = (SERVER, PROXY, RATE_LIMIT, HMAC_SECRET, AUTHORITY_SECRET)
-WITHOUT_STATUS: Final = frozenset({"ReferenceGrant", "HTTPRouteFilter"})
+WITHOUT_STATUS: Final = frozenset({"ServiceImport", "ReferenceGrant", "HTTPRouteFilter"})
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _SECURITY: Final[Document] = {

@@ -31,6 +31,8 @@ SHORT_NAMES: Final[Mapping[str, str]] = {
     "route": "HTTPRoute",
     "sp": "SecurityPolicy",
     "svc": "Service",
+    "svcim": "ServiceImport",
+    "xbtrafficpolicy": "XBackendTrafficPolicy",
 }
 
 
