@@ -68,6 +68,7 @@ def _graph(world: World) -> None:
     world.derived(g.BOUND, g.ROUTES, routes.attach)  # parents and hosts
     world.index(g.ATTACHED, g.BOUND, attachment.attached)
     world.index(g.CLUSTER_USES, g.BOUND, routes.clusters)
+    world.derived(g.WANTED_CLUSTERS, g.CLUSTER_USES, routes.wanted)
     world.index(g.SECRET_USES, g.PORTS, secrets.uses)
 
 
@@ -76,8 +77,8 @@ def _wire(world: World) -> None:
     world.index(w.HOST_ENTRIES, w.RENDERED, wire_routes.by_host)
     world.derived(w.VIRTUAL_HOSTS, w.HOST_ENTRIES, wire_routes.virtual_host)
     world.index(w.CONFIG_HOSTS, w.VIRTUAL_HOSTS, wire_routes.by_config)
-    world.derived(w.CLUSTERS, g.CLUSTER_USES, clusters.render)
-    world.derived(w.ENDPOINTS, g.CLUSTER_USES, endpoints.render)  # their own path
+    world.derived(w.CLUSTERS, g.WANTED_CLUSTERS, clusters.render)
+    world.derived(w.ENDPOINTS, g.WANTED_CLUSTERS, endpoints.render)  # their own path
     world.derived(w.TLS_SECRETS, g.SECRET_USES, secrets.render)
     world.derived(w.LISTENERS, g.PORTS, wire_listeners.render)
     world.derived(w.ROUTE_CONFIGS, g.PORT_HOSTS, wire_routes.route_configuration)

@@ -17,7 +17,7 @@ from gatewright.graph.attachment import Attachable, BoundRoute, bind
 from gatewright.graph.failover import Candidate
 from gatewright.graph.findings import ACCEPTED, Finding
 from gatewright.graph.rules import RouteFacts, RuleFacts, Share
-from gatewright.graph.tables import ROUTE_FACTS, ProxyCluster, RouteKey
+from gatewright.graph.tables import ROUTE_FACTS, ClusterKey, FailoverKey, ProxyCluster, RouteKey
 
 if TYPE_CHECKING:
     from gatewright.graph.tables import Route
@@ -59,6 +59,12 @@ def clusters(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ProxyCluster, R
     for proxy in proxies:
         for cluster in wanted:
             yield ProxyCluster(proxy, cluster), route.key, None
+
+
+def wanted(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> ClusterKey | FailoverKey:
+    """Stand for a cluster that some route needs: one route more or less changes nothing about it."""
+    del read, routes
+    return key.cluster
 
 
 def _http(read: Read, key: RouteKey, route: HTTPRoute) -> RouteFacts:

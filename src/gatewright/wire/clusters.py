@@ -4,7 +4,6 @@ A failover is a cluster of clusters (Envoy's aggregate). Service endpoints and I
 resolved by Envoy (cluster type DNS). Constants are those of Envoy Gateway (conventions, section 2).
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
@@ -19,7 +18,7 @@ from gatewright.api.backend import Backend
 from gatewright.api.core import Service
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph.tables import BACKENDS, SERVICES, ClusterKey, FailoverKey, ProxyCluster, RouteKey
+from gatewright.graph.tables import BACKENDS, SERVICES, ClusterKey, FailoverKey, ProxyCluster
 from gatewright.wire import upstream_tls
 from gatewright.wire.encoding import packed, serialised
 from gatewright.wire.resource import CLUSTER, Resource, resource
@@ -39,10 +38,10 @@ def cluster_name(key: ClusterKey | FailoverKey) -> str:
     return f"{name}/{key.port}" if key.port else name
 
 
-def render(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> Resource | None:
+def render(read: Read, key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> Resource | None:
     """Render the cluster of one backend; none where the backend is gone."""
-    del routes
-    cluster = _failover(key.cluster) if isinstance(key.cluster, FailoverKey) else _RENDERERS[key.cluster.kind](read, key.cluster)
+    del key
+    cluster = _failover(wanted) if isinstance(wanted, FailoverKey) else _RENDERERS[wanted.kind](read, wanted)
     if cluster is None:
         return None
     return resource(CLUSTER, cluster.name, serialised(cluster))

@@ -5,7 +5,7 @@ terminating ones that still serve are drained. Of a Backend: its IP endpoints. S
 section 1 (Endpoints).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -16,7 +16,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from gatewright.api.core import EndpointSlice, Service
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph.tables import BACKENDS, SERVICES, SLICES, ClusterKey, FailoverKey, ProxyCluster, RouteKey
+from gatewright.graph.tables import BACKENDS, SERVICES, SLICES, ClusterKey, FailoverKey, ProxyCluster
 from gatewright.wire.clusters import cluster_name
 from gatewright.wire.encoding import serialised
 from gatewright.wire.resource import ENDPOINTS, Resource, resource
@@ -39,15 +39,15 @@ def by_service(
         yield NamespacedName(key.namespace, endpoint_slice.service_name), key, endpoint_slice
 
 
-def render(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> Resource | None:
+def render(read: Read, key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> Resource | None:
     """Render the endpoints of one backend; none where it is gone or resolved by Envoy itself."""
-    del routes
-    if isinstance(key.cluster, FailoverKey):
+    del key
+    if isinstance(wanted, FailoverKey):
         return None
-    addresses = _FINDERS[key.cluster.kind](read, key.cluster)
+    addresses = _FINDERS[wanted.kind](read, wanted)
     if addresses is None:
         return None
-    name = cluster_name(key.cluster)
+    name = cluster_name(wanted)
     assignment = endpoint_pb2.ClusterLoadAssignment(cluster_name=name)
     if addresses:
         assignment.endpoints.append(_locality(name, addresses))
