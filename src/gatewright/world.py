@@ -63,6 +63,7 @@ def _graph(world: World) -> None:
     world.index(g.GATEWAY_LISTENERS, g.PORTS, listeners.by_gateway)
     world.index(g.LISTENER_VIEWS, g.PORTS, attachment.views)  # what routes see: not the certificates
     world.index(g.PORT_HOSTS, g.PORTS, attachment.hosts)
+    world.index(g.TLS_HOSTS, g.PORTS, attachment.tls_hosts)
     world.union(g.ROUTES, g.ROUTE_KINDS, routes.key_of)
     world.derived(g.ROUTE_FACTS, g.ROUTES, routes.resolve)  # rules and backends
     world.derived(g.BOUND, g.ROUTES, routes.attach)  # parents and hosts

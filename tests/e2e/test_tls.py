@@ -12,7 +12,7 @@ from tests.support.backends import http_backend
 from tests.support.certificates import Certificate, names, self_signed, shared
 from tests.support.clients import Tls, answers, ask, served_certificate
 from tests.support.load import Load
-from tests.support.objects import GATEWAY_CLASS, gateway, route, service, to
+from tests.support.objects import GATEWAY_CLASS, gateway, https, route, service, to
 from tests.support.ports import free_port
 from tests.support.serving import Serving, serving, summary
 
@@ -42,13 +42,6 @@ class Secured:
     def listener(self, name: str) -> dict[str, str]:
         """The conditions of a listener."""
         return summary(self.server.listener("secured", name)["conditions"])
-
-
-def https(name: str, port: int, *secrets: str, hostname: str = "") -> str:
-    """A listener that shows the certificates of these Secrets."""
-    host = f", hostname: {hostname!r}" if hostname else ""
-    references = ", ".join(f"{{name: {secret}}}" for secret in secrets)
-    return f"- {{name: {name}, protocol: HTTPS, port: {port}{host}, tls: {{certificateRefs: [{references}]}}}}\n"
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,13 @@ spec:
 """
 
 
+def https(name: str, port: int, *secrets: str, hostname: str = "") -> str:
+    """An HTTPS listener (YAML of the list) that shows the certificates of these Secrets."""
+    host = f", hostname: {hostname!r}" if hostname else ""
+    references = ", ".join(f"{{name: {secret}}}" for secret in secrets)
+    return f"- {{name: {name}, protocol: HTTPS, port: {port}{host}, tls: {{certificateRefs: [{references}]}}}}\n"
+
+
 def service(name: str, *ports: int, namespace: str = "default", port: int = 80, app_protocol: str = "") -> str:
     """A Service on `port`, and the EndpointSlice that says on which ports of loopback its endpoints are (none: no endpoints)."""
     protocol = f", appProtocol: {app_protocol}" if app_protocol else ""

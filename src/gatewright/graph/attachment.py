@@ -5,7 +5,7 @@ with it. What comes out per parentRef is either the places where the route is se
 Gateway API ParentReference, AllowedRoutes, hostname intersection; checklist section 11.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -16,13 +16,14 @@ from gatewright.api.references import GATEWAY_GROUP, ParentReference
 from gatewright.flow import Read
 from gatewright.graph import hostnames, labels
 from gatewright.graph.findings import ACCEPTED, Finding
-from gatewright.graph.listeners import ListenerFacts, PortFacts
+from gatewright.graph.listeners import FRAMING, ListenerFacts, PortFacts
 from gatewright.graph.rules import RouteFacts
 from gatewright.graph.tables import (
     GATEWAY_FACTS,
     LISTENER_VIEWS,
     NAMESPACES,
     PORT_HOSTS,
+    TLS_HOSTS,
     ListenerKey,
     PortKey,
     RouteConfigKey,
@@ -117,6 +118,18 @@ def hosts(key: PortKey, port: PortFacts) -> Iterator[tuple[RouteConfigKey, str, 
         yield route_config(key.proxy, facts), facts.hostname, facts.key
 
 
+def tls_hosts(key: PortKey, port: PortFacts) -> Iterator[tuple[PortKey, str, ListenerKey]]:
+    """Gather the hostnames of a port's serving listeners that are told apart by SNI, whatever becomes of their connections."""
+    for facts in port.serving:
+        if FRAMING[facts.listener.protocol] == "TLS":
+            yield key, facts.hostname, facts.key
+
+
+def rivals(read: Read, config: RouteConfigKey) -> Mapping[str, ListenerKey]:
+    """The hostnames among which a request's host belongs to the most specific: those of all listeners that it could mean."""
+    return (read(TLS_HOSTS, PortKey(config.proxy, config.port)) if config.listener else read(PORT_HOSTS, config)) or {}
+
+
 def bind(read: Read, route: Attachable) -> BoundRoute | None:
     """Attach one route; None when no parent of it is a Gateway of ours. A route without a usable rule is attached nowhere."""
     parents = tuple(parent for i, ref in enumerate(route.parent_refs) if (parent := _bound(read, route, ref, i)) is not None)
@@ -172,8 +185,7 @@ def _place(read: Read, view: ListenerView, common: tuple[str, ...]) -> Place:
     config = view.config
     if config is None:
         raise ValueError("a listener that the proxy does not get is no place")
-    served = read(PORT_HOSTS, config)
-    taken = tuple(served) if served else ()
+    taken = tuple(rivals(read, config))
     own = (host for host in common if hostnames.owner(host, taken) == view.hostname)
     return Place(view.key, view.port, view.protocol, tuple(VirtualHostKey(config, host) for host in own))
 

@@ -2,20 +2,18 @@
 
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2, tls_pb2
 
-from gatewright.graph.findings import OVERLAPPING_TLS, of
 from gatewright.graph.listeners import ListenerFacts
 from gatewright.wire.clusters import ads
 from gatewright.wire.secrets import secret_name
 
 
 def downstream_tls(facts: ListenerFacts) -> tls_pb2.DownstreamTlsContext:
-    """Terminate TLS; with overlapping hosts on the port without HTTP/2, whose clients would reuse connections."""
+    """Terminate TLS. HTTP/2 is offered beside overlapping hosts, too: what is sent on the wrong connection is answered 421."""
     secrets = facts.tls.secrets if facts.tls else ()
-    alpn = ["http/1.1"] if of(facts.findings, OVERLAPPING_TLS) else ["h2", "http/1.1"]
     return tls_pb2.DownstreamTlsContext(
         common_tls_context=tls_pb2.CommonTlsContext(
             tls_params=common_pb2.TlsParameters(),
-            alpn_protocols=alpn,
+            alpn_protocols=["h2", "http/1.1"],
             tls_certificate_sds_secret_configs=[
                 secret_pb2.SdsSecretConfig(name=secret_name(secret), sds_config=ads()) for secret in secrets
             ],

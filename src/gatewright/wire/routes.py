@@ -5,7 +5,7 @@ precedence; a route configuration joins its virtual hosts. Joining is concatenat
 joins. Names are Envoy Gateway's (conventions, section 1).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -16,7 +16,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from gatewright.api.httproute import HTTPRouteMatch
 from gatewright.features.cors import preflight
 from gatewright.flow import Read
-from gatewright.graph.attachment import BoundRoute, Place
+from gatewright.graph.attachment import BoundRoute, Place, rivals
 from gatewright.graph.filters import MAX_BODY_BYTES
 from gatewright.graph.rules import RuleFacts
 from gatewright.graph.tables import PORTS, ListenerKey, PortKey, RouteConfigKey, RouteKey, VirtualHostKey
@@ -32,6 +32,7 @@ _CONFIG_HOSTS: Final = route_pb2.RouteConfiguration.VIRTUAL_HOSTS_FIELD_NUMBER
 
 
 _EVERYTHING: Final = (HTTPRouteMatch(),)
+_MISDIRECTED: Final = 421
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -101,15 +102,16 @@ def by_config(key: VirtualHostKey, host: VirtualHostBytes) -> Iterator[tuple[Rou
 def route_configuration(read: Read, key: RouteConfigKey, listeners: Mapping[str, ListenerKey]) -> Resource | None:
     """Join the virtual hosts of a route configuration.
 
-    Where several listeners share it, each has a virtual host for its own hostname even without routes, so that a request is never
-    answered by a less specific listener (GatewayHTTPListenerIsolation).
+    Beside other listeners each has a virtual host for its own hostname even without routes, so that a request is never answered by
+    a less specific listener (GatewayHTTPListenerIsolation); requests for hosts of other HTTPS listeners are told so.
     """
     name = configuration_name(read, key)
     if name is None:
         return None
     served = read(CONFIG_HOSTS, key)
     hosts = dict(served) if served else {}
-    if len(listeners) > 1:
+    others = sorted(rivals(read, key).keys() - listeners.keys()) if key.listener else []
+    if len(listeners) > 1 or others:
         for hostname, listener in listeners.items():
             hosts.setdefault(hostname, field(_CONFIG_HOSTS, _host_head(listener, hostname)))
     head = route_pb2.RouteConfiguration(
@@ -117,7 +119,20 @@ def route_configuration(read: Read, key: RouteConfigKey, listeners: Mapping[str,
         ignore_port_in_host_matching=True,
         max_direct_response_body_size_bytes=UInt32Value(value=MAX_BODY_BYTES),
     )
-    return resource(ROUTES, name, serialised(head) + b"".join(map(hosts.__getitem__, sorted(hosts))))
+    joined = b"".join(map(hosts.__getitem__, sorted(hosts)))
+    return resource(ROUTES, name, serialised(head) + joined + (_misdirected(name, others) if others else b""))
+
+
+def _misdirected(name: str, hosts: Sequence[str]) -> bytes:
+    """Answer 421 for the hosts of other listeners of the port: the connection was made, by its SNI, for this one (GEP-3567).
+
+    Clients reuse HTTP/2 connections for every host that the certificate covers; on 421 they make one of that host's own.
+    """
+    answer = route_pb.Route(
+        match=route_pb.RouteMatch(prefix="/"), direct_response=route_pb.DirectResponseAction(status=_MISDIRECTED)
+    )
+    host = route_pb.VirtualHost(name=f"{name}/misdirected", domains=[host or "*" for host in hosts], routes=[answer])
+    return field(_CONFIG_HOSTS, serialised(host))
 
 
 def configuration_name(read: Read, key: RouteConfigKey) -> str | None:
