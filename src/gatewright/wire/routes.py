@@ -102,8 +102,8 @@ def by_config(key: VirtualHostKey, host: VirtualHostBytes) -> Iterator[tuple[Rou
 def route_configuration(read: Read, key: RouteConfigKey, listeners: Mapping[str, ListenerKey]) -> Resource | None:
     """Join the virtual hosts of a route configuration.
 
-    Beside other listeners each has a virtual host for its own hostname even without routes, so that a request is never answered by
-    a less specific listener (GatewayHTTPListenerIsolation); requests for hosts of other HTTPS listeners are told so.
+    Beside other listeners each has a virtual host for its own hostname even without routes, so that a request is never answered
+    by a less specific listener (GatewayHTTPListenerIsolation); requests for hosts of other HTTPS listeners are told so.
     """
     name = configuration_name(read, key)
     if name is None:
