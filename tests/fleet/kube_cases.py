@@ -19,7 +19,7 @@ INSTALLATION: Final = Installation(
     shutdown_image="gatewright/gatewright:1.0.0",
 )
 OWN_NAMESPACES: Final = msgspec.structs.replace(INSTALLATION, gateway_namespace_mode=True, trusted_ca="PEM of the authority\n")
-HTTP: Final = ServedPort(80, "HTTP")
+HTTP: Final = ServedPort(80, "HTTP", 10080)
 
 _EVERYTHING: Final = """
 shutdown: {drainTimeout: 2m, minDrainDuration: 15s, healthCheckFailureDelay: 500ms}
@@ -104,7 +104,7 @@ CASES: Final = {
             owner=Owner("Gateway", "eg", "uid-2"),
             labels={"team": "blue"},
             annotations={"example.com/cost": "42"},
-            ports=(HTTP, ServedPort(443, "HTTPS", http3=True), ServedPort(5353, "UDP")),
+            ports=(HTTP, ServedPort(443, "HTTPS", 10443, http3=True), ServedPort(5353, "UDP", 5353)),
         ),
         OWN_NAMESPACES,
     ),
@@ -114,6 +114,7 @@ CASES: Final = {
             _DAEMON_SET,
             proxy=ProxySpec(name="eg", concurrency=2, log_level="info", extra_arguments=("--disable-extensions", "envoy.x")),
             gateway=None,
+            ports=(ServedPort(80, "HTTP", 80),),
             addresses=("10.96.0.77", "10.96.0.78"),
         )
     ),

@@ -5,9 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gatewright.api.envoyproxy import EnvoyProxySpec
-from gatewright.api.gateway import Gateway, GatewayClass
-from gatewright.api.meta import NamespacedName
+from gatewright.api.gateway import Gateway
 from gatewright.fleet.kube.objects import (
     AUTOSCALER,
     CONFIG_MAP,
@@ -22,15 +20,11 @@ from gatewright.fleet.kube.objects import (
 from gatewright.fleet.kube.pods import bytes_of
 from gatewright.fleet.kube.workload import (
     Installation,
-    Owner,
-    ServedPort,
     Workload,
     hashed_name,
     infrastructure,
     served_ports,
-    workload_of,
 )
-from gatewright.fleet.spec import ProxySpec
 from tests.fleet.kube_cases import CASES, FOLDER, INSTALLATION, OWN_NAMESPACES, text_of, workload
 
 
@@ -115,14 +109,15 @@ def test_ports_of_listeners() -> None:
     """Listeners that share a port share its place in the Service; TCP and UDP are two."""
     listeners = [(443, "HTTPS"), (80, "HTTP"), (443, "TLS"), (53, "UDP"), (53, "TCP"), (80, "HTTP")]
 
-    assert ("tcp-53", "udp-53", "http-80", "https-443") == tuple(each.name for each in served_ports(listeners))
+    found = served_ports(listeners, {443: 10443, 80: 10080, 53: 10053})
+    assert {"tcp-53": 10053, "udp-53": 10053, "http-80": 10080, "https-443": 10443} == {each.name: each.target for each in found}
 
 
-def test_low_ports_are_shifted() -> None:
-    """Below 1024 a process needs a capability that the Pods do not have."""
-    wanted = workload(ports=(ServedPort(1023, "TCP"), ServedPort(1024, "TCP")))
+def test_addresses_that_no_service_can_have() -> None:
+    """The API server would refuse the whole Service for them: they are left out, and the Gateway's status says so."""
+    wanted = workload(addresses=("127.0.0.1", "192.0.2.1", "::1", "fe80::1", "0.0.0.0", "224.0.0.1"))
 
-    assert [11023, 1024] == [each["targetPort"] for each in document(SERVICE, wanted)["spec"]["ports"]]
+    assert ["192.0.2.1"] == document(SERVICE, wanted)["spec"]["externalIPs"]
 
 
 def gateway(name: str, **spec: object) -> Gateway:
@@ -137,17 +132,6 @@ def gateway(name: str, **spec: object) -> Gateway:
     )
 
 
-GATEWAY_CLASS = msgspec.convert(
-    {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "GatewayClass",
-        "metadata": {"name": "eg", "uid": "uid-class"},
-        "spec": {"controllerName": INSTALLATION.controller_name},
-    },
-    GatewayClass,
-)
-
-
 def test_infrastructure_of_merged_gateways() -> None:
     """All their labels and annotations, the first Gateway's where two disagree."""
     gateways = [
@@ -155,26 +139,6 @@ def test_infrastructure_of_merged_gateways() -> None:
     ]
 
     assert ({"who": "a", "a": "x", "b": "x"}, {"a": "y", "b": "y"}) == infrastructure(gateways)
-
-
-@pytest.mark.parametrize(
-    ("proxy", "installation", "expected"),
-    [
-        ("default/one", INSTALLATION, Owner("GatewayClass", "eg", "uid-class")),
-        ("default/one", OWN_NAMESPACES, Owner("Gateway", "one", "uid-one")),
-        ("eg", INSTALLATION, Owner("GatewayClass", "eg", "uid-class")),
-    ],
-)
-def test_with_whom_the_objects_go(proxy: str, installation: Installation, expected: Owner) -> None:
-    """An owner must be in the same namespace as what it owns, or in none; a merged fleet is the class's."""
-    addresses = [{"value": "10.0.0.1"}, {"type": "Hostname", "value": "a.example.com"}, {"value": "10.0.0.1"}]
-    found = workload_of(
-        ProxySpec(name=proxy), EnvoyProxySpec(), GATEWAY_CLASS, [gateway("one", addresses=addresses)], (), installation
-    )
-
-    assert expected == found.owner
-    assert ("10.0.0.1",) == found.addresses
-    assert (None if proxy == "eg" else NamespacedName("default", "one")) == found.gateway
 
 
 def test_a_bad_patch_is_said_and_nothing_is_applied() -> None:

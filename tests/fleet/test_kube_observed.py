@@ -37,29 +37,29 @@ def service(kind: str, ingress: list[dict[str, str]] | None = None, **spec: list
 )
 def test_addresses_by_the_type_of_the_service(found: dict[str, Any] | None, expected: list[str]) -> None:
     """Those at which clients can come in."""
-    assert expected == [address.value for address in addresses_of(found, (), NODES)]
+    assert expected == [address.value for address in addresses_of(found, NODES)]
 
 
 def test_host_names_are_told_apart() -> None:
     """Some load balancers have a name and no address."""
     found = service("LoadBalancer", [{"hostname": "lb.example.com"}])
 
-    assert (Address("Hostname", "lb.example.com"),) == addresses_of(found, (), NODES)
+    assert (Address("Hostname", "lb.example.com"),) == addresses_of(found, NODES)
 
 
 def test_addresses_that_were_asked_for() -> None:
-    """Those that the Service has are the Gateway's; the others are named as unusable."""
-    requested = ("10.0.0.1", "10.0.0.2")
-    state = state_of("p", service("ClusterIP", clusterIPs=["10.0.0.1"]), None, requested=requested)
+    """They are told apart from those that a Service has by its type; without a Service there is nothing yet."""
+    found = service("LoadBalancer", [{"ip": "1.2.3.4"}], externalIPs=["10.0.0.1"])
+    state = state_of("p", found, None)
 
-    assert ((Address("IPAddress", "10.0.0.1"),), ("10.0.0.2",)) == (state.addresses, state.unusable)
-    external = service("LoadBalancer", [{"ip": "1.2.3.4"}], externalIPs=list(requested))
-    assert list(requested) == [address.value for address in addresses_of(external, requested, NODES)]
+    assert ((Address("IPAddress", "1.2.3.4"),), ("10.0.0.1",), True) == (state.addresses, state.static, state.exposed)
+    state = state_of("p", None, None, refused="no such address")
+    assert ((), (), False, "no such address") == (state.addresses, state.static, state.exposed, state.refused)
 
 
 def test_at_most_sixteen() -> None:
     """A Gateway's status takes no more."""
-    assert 16 == len(addresses_of(service("LoadBalancer", [{"ip": f"10.0.0.{i}"} for i in range(20)]), (), NODES))
+    assert 16 == len(addresses_of(service("LoadBalancer", [{"ip": f"10.0.0.{i}"} for i in range(20)]), NODES))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def _move(listener: Json, network: str) -> None:
     addresses = [listener["address"], *(each["address"] for each in listener.get("additionalAddresses", ()))]
     for host, address in enumerate(addresses, 1):
         address["socketAddress"]["address"] = f"{network}.{host}"
+        address["socketAddress"].pop("ipv4Compat", None)  # an IPv4 address cannot have it
 
 
 def _with_routes(value: Any, routes: dict[str, Json]) -> Any:  # noqa: ANN401 - JSON

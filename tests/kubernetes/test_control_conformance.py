@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gatewright import __version__
-from gatewright.status.classes import FEATURES
+from gatewright.graph.settings import GraphSettings
+from gatewright.status.classes import features
 from tests.kubernetes.bed import TESTBED
 from tests.kubernetes.cluster import measured
 from tests.kubernetes.conftest import missing
@@ -20,7 +21,8 @@ SUITE_SECONDS = 900
 REPORTS = os.environ.get("CONFORMANCE_REPORTS")
 """A folder that the suite's reports are written to, when they are wanted."""
 
-USABLE, UNUSABLE = "10.97.200.1", "192.0.2.1"
+USABLE, UNUSABLE = "10.97.200.1", "127.0.0.1"
+"""An address outside what the cluster's load balancer gives out, and one that no Service can have."""
 
 
 @pytest.mark.timeout(SUITE_SECONDS + 60)
@@ -32,6 +34,7 @@ def test_the_suite_passes(mode: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     report = Path(REPORTS or tmp_path).absolute() / f"{mode}.yaml"
     profiles = os.environ.get("CONFORMANCE_PROFILES") or ",".join(PROFILES)
     report.parent.mkdir(parents=True, exist_ok=True)
+    claimed = features(GraphSettings(gateway_namespace_mode=mode == "GatewayNamespace"))
     arguments = ("--gateway-class", "eg", "--mode", mode)
     with Installed.up(tmp_path, f"gw-s-{os.getpid()}", *arguments) as cluster:
         cluster.kubectl("rollout", "status", "-n", SYSTEM, "deployment/gatewright", "--timeout=60s")
@@ -41,7 +44,7 @@ def test_the_suite_passes(mode: str, tmp_path: Path, capsys: pytest.CaptureFixtu
             str(TESTBED / "bin/conformance.test"),
             "-test.v",
             "-gateway-class=eg",
-            f"-supported-features={','.join(FEATURES)}",
+            f"-supported-features={','.join(claimed)}",
             f"-conformance-profiles={profiles}",
             f"-usable-address={USABLE}",
             f"-unusable-address={UNUSABLE}",

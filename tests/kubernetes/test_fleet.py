@@ -46,7 +46,7 @@ def workload(kubernetes: str = PAUSED, **changes: object) -> Workload:
         gateway=NamespacedName("default", "eg"),
         gateway_class="eg",
         parameters=msgspec.convert(provider, EnvoyProxySpec),
-        ports=(ServedPort(80, "HTTP"),),
+        ports=(ServedPort(80, "HTTP", 10080),),
     )
     return msgspec.structs.replace(wanted, **changes)
 
@@ -196,7 +196,7 @@ def _has_type(kind: str, service: dict[str, Any] | None) -> bool:
 
 
 def _has_address(address: str, states: dict[str, FleetState]) -> bool:
-    return [each.value for each in states[PROXY].addresses] == [address] and not states[PROXY].unusable
+    return [each.value for each in states[PROXY].addresses] == [address]
 
 
 def test_leftovers_of_an_earlier_control_plane(connect: Connect, namespace: str) -> None:

@@ -13,9 +13,6 @@ from gatewright.api.meta import Model
 from gatewright.api.rules import Rule, Rules, matches
 from gatewright.api.scalars import Int32, matching, python_pattern
 
-PRIVILEGED_PORTS: Final = 1024
-PORT_SHIFT: Final = 10_000
-
 KubernetesObjectField = dict[str, Any]
 NamedField = Annotated[dict[str, Any], Meta(extra_json_schema={"properties": {"name": {"type": "string"}}, "required": ["name"]})]
 IntOrString = int | str
@@ -234,9 +231,3 @@ class EnvoyProxyKubernetesProvider(Model):
             lambda self: self.envoy_hpa is None or self.envoy_daemon_set is None,
         ),
     )
-
-
-def container_port(port: int, provider: EnvoyProxyKubernetesProvider | None) -> int:
-    """The port that Envoy binds in a Pod for a listener's `port`: low ports need a capability, so they are shifted."""
-    shifted = port < PRIVILEGED_PORTS and not (provider and provider.use_listener_port_as_container_port)
-    return port + PORT_SHIFT if shifted else port

@@ -90,6 +90,8 @@ class ClusterPlane(Plane):
             backend_enabled=settings.extension_apis.backend,
             shift_low_ports=True,
             host_addresses=None,
+            envoy_proxy=settings.envoy_proxy,
+            gateway_namespace_mode=cluster.gateway_namespace_mode,
         )
         super().__init__(settings, rules, [self._statuses], elsewhere=True)
 
@@ -253,7 +255,9 @@ class ClusterPlane(Plane):
             running=state.available > 0,
             message=state.message,
             addresses=tuple((address.type, address.value) for address in state.addresses),
-            unusable=state.unusable,
+            static=state.static,
+            exposed=state.exposed,
+            refused=state.refused,
             connected=state.proxy in self._connected,
         )
 

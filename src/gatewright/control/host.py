@@ -30,6 +30,7 @@ class HostPlane(Plane):
             backend_enabled=settings.extension_apis.backend,
             shared_host=True,
             system_authorities=system_authorities(),
+            envoy_proxy=settings.envoy_proxy,
         )
         self._fleet = HostFleet(
             settings.state_dir,
@@ -70,9 +71,7 @@ class HostPlane(Plane):
         while True:
             await self._reshape.wait()
             self._reshape.clear()
-            await self._fleet.apply(
-                {name: proxy_spec(facts, self._settings) for name, facts in self._world.rows(g.PROXIES).items()}
-            )
+            await self._fleet.apply({name: proxy_spec(facts) for name, facts in self._world.rows(g.PROXIES).items()})
 
     def _told(self, state: ProxyState) -> None:
         running = state.phase in {Phase.RUNNING, Phase.DRAINING}

@@ -8,9 +8,7 @@ from gatewright.api.durations import milliseconds
 from gatewright.api.envoyproxy import EnvoyProxySpec
 from gatewright.fleet.spec import DEFAULT_COMPONENT_LOG_LEVELS, ProxySpec
 from gatewright.graph.proxies import ProxyFacts
-from gatewright.settings import Settings
 
-DEFAULT: Final = EnvoyProxySpec()
 DRAIN_SECONDS: Final = 60
 
 AUTHORITIES: Final = (  # where distributions keep the authorities that the system trusts
@@ -27,9 +25,9 @@ def system_authorities() -> str:
     return next((path for path in known if path and Path(path).is_file()), AUTHORITIES[0])
 
 
-def proxy_spec(facts: ProxyFacts, settings: Settings) -> ProxySpec:
-    """Shape a proxy's process by its EnvoyProxy, else by the server's default one."""
-    parameters = facts.parameters or settings.envoy_proxy or DEFAULT
+def proxy_spec(facts: ProxyFacts) -> ProxySpec:
+    """Shape a proxy's process by its EnvoyProxy."""
+    parameters = facts.parameters
     levels = dict(parameters.logging.level)
     return ProxySpec(
         name=facts.name,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from gatewright.api.gateway import Gateway
 from gatewright.api.meta import NamespacedName
-from gatewright.control.proxyspecs import DEFAULT, proxy_spec
+from gatewright.control.proxyspecs import proxy_spec
 from gatewright.fleet.kube.workload import Owner, Workload, infrastructure, served_ports
 from gatewright.flow import Ref, World
 from gatewright.graph import tables as g
@@ -25,32 +25,29 @@ def workloads(world: World, settings: Settings) -> dict[str, Workload]:
 def _workload(world: World, settings: Settings, facts: ProxyFacts) -> Workload | None:
     rows = world.rows(g.GATEWAYS)
     gateways = {key: rows[key] for key in facts.gateways if key in rows}
-    ports = served_ports(
-        (each.listener.port, each.listener.protocol)
-        for key in gateways
-        for each in (world.get(g.GATEWAY_LISTENERS, key) or {}).values()
-        if each.serving
-    )
+    listeners = (each for key in gateways for each in (world.get(g.GATEWAY_LISTENERS, key) or {}).values() if each.serving)
+    ports = served_ports(((each.listener.port, each.listener.protocol) for each in listeners), facts.ports)
     accepted = world.get(g.GATEWAY_FACTS, facts.gateways[0])
     if not ports or accepted is None:
         return None
     labels, annotations = infrastructure(gateways.values())
     return Workload(
-        proxy=proxy_spec(facts, settings),
+        proxy=proxy_spec(facts),
         gateway=None if accepted.merged else accepted.key,
         gateway_class=accepted.gateway_class,
-        parameters=facts.parameters or settings.envoy_proxy or DEFAULT,
+        parameters=facts.parameters,
         owner=_owner(world, settings, gateways, accepted.gateway_class, merged=accepted.merged),
         ports=ports,
-        addresses=tuple(
-            address
-            for key in facts.gateways
-            if (each := world.get(g.GATEWAY_FACTS, key)) is not None
-            for address in each.addresses
-        ),
+        addresses=_addresses(world, facts),
         labels=labels,
         annotations=annotations,
     )
+
+
+def _addresses(world: World, facts: ProxyFacts) -> tuple[str, ...]:
+    """The IP addresses that the Gateways of a proxy ask for."""
+    gateways = (world.get(g.GATEWAY_FACTS, key) for key in facts.gateways)
+    return tuple(dict.fromkeys(address for each in gateways if each is not None for address in each.addresses))
 
 
 def _owner(

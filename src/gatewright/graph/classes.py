@@ -47,6 +47,8 @@ def accept(read: Read, key: NamespacedName, gateway_class: GatewayClass) -> Clas
     proxy = read(ENVOY_PROXIES, parameters)
     if proxy is None:
         return _refused(key, path, f"EnvoyProxy {parameters} not found")
+    if proxy.spec.merge_gateways and settings.gateway_namespace_mode:
+        return _refused(key, path, "mergeGateways needs one namespace for all proxies, and not the mode GatewayNamespace")
     return ClassFacts(key.name, parameters, proxy.spec.merge_gateways, ())
 
 

@@ -4,8 +4,8 @@ The row of a Gateway is what its listeners need to be settled: the proxy (one fo
 are merged), the EnvoyProxy that shapes it, and the addresses asked for. Gateways of classes that are not ours have no row.
 """
 
-import ipaddress
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -14,11 +14,13 @@ from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.classes import ENVOY_PROXY_GROUP, ClassFacts
 from gatewright.graph.findings import ACCEPTED, PROGRAMMED, Finding, kind_name
-from gatewright.graph.tables import CLASSES, ENVOY_PROXIES
+from gatewright.graph.tables import CLASSES, ENVOY_PROXIES, ONLY, SETTINGS
+
+ADDRESS_TYPES: Final = ("IPAddress", "Hostname")
 
 
 class GatewayFacts(msgspec.Struct, frozen=True):
-    """A Gateway of ours. `addresses` are the IP addresses it binds; empty for all."""
+    """A Gateway of ours. `requested` are the addresses asked for: type and value, which is empty for any of that type."""
 
     key: NamespacedName
     created: str
@@ -26,9 +28,14 @@ class GatewayFacts(msgspec.Struct, frozen=True):
     proxy: str
     merged: bool
     parameters: NamespacedName | None
-    addresses: tuple[str, ...]
+    requested: tuple[tuple[str, str], ...]
     listeners: tuple[Listener, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The IP addresses that are asked for; a proxy on a host binds these, or all when there are none."""
+        return tuple(value for kind, value in self.requested if kind == "IPAddress" and value)
 
     @property
     def accepted(self) -> bool:
@@ -42,7 +49,7 @@ def accept(read: Read, key: NamespacedName, gateway: Gateway) -> GatewayFacts | 
     if gateway_class is None:
         return None
     parameters, parameter_findings = _parameters(read, gateway, gateway_class)
-    addresses, address_findings = _addresses(gateway)
+    requested, address_findings = _requested(read, gateway)
     return GatewayFacts(
         key=key,
         created=gateway.metadata.creation_timestamp or "",
@@ -50,7 +57,7 @@ def accept(read: Read, key: NamespacedName, gateway: Gateway) -> GatewayFacts | 
         proxy=gateway_class.name if gateway_class.merged else str(key),
         merged=gateway_class.merged,
         parameters=parameters,
-        addresses=addresses,
+        requested=requested,
         listeners=gateway.spec.listeners,
         findings=_class_findings(gateway_class) + parameter_findings + address_findings,
     )
@@ -75,6 +82,9 @@ def _parameters(read: Read, gateway: Gateway, gateway_class: ClassFacts) -> tupl
     if reference is None:
         return gateway_class.parameters, ()
     path = "spec.infrastructure.parametersRef"
+    if gateway_class.merged:
+        problem = f"the Gateways of class {gateway_class.name} share one proxy (mergeGateways), which the class alone shapes"
+        return None, (Finding(ACCEPTED, "InvalidParameters", problem, path),)
     if (reference.group, reference.kind) != (ENVOY_PROXY_GROUP, "EnvoyProxy"):
         kind = kind_name(reference.group, reference.kind)
         problem = f"{kind} is not supported; use {ENVOY_PROXY_GROUP}/EnvoyProxy"
@@ -85,25 +95,20 @@ def _parameters(read: Read, gateway: Gateway, gateway_class: ClassFacts) -> tupl
     return parameters, ()
 
 
-def _addresses(gateway: Gateway) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """Return the addresses to bind; one that is asked for without a value is the host's own choice, as when none is asked for."""
-    addresses: list[str] = []
+def _requested(read: Read, gateway: Gateway) -> tuple[tuple[tuple[str, str], ...], tuple[Finding, ...]]:
+    """Return the addresses that are asked for, and what is wrong with them whatever the fleet says."""
+    settings = read(SETTINGS, ONLY)
+    on_host = settings is not None and settings.host_addresses is not None
+    requested: list[tuple[str, str]] = []
     findings: list[Finding] = []
     for i, address in enumerate(gateway.spec.addresses):
-        path = f"spec.addresses[{i}]"
-        if address.type != "IPAddress":
-            message = f"address type {address.type} is not supported; use IPAddress"
+        path, value = f"spec.addresses[{i}]", address.value or ""
+        if address.type not in ADDRESS_TYPES:
+            message = f"address type {address.type} is not supported; use one of {', '.join(ADDRESS_TYPES)}"
             findings.append(Finding(ACCEPTED, "UnsupportedAddress", message, f"{path}.type"))
-        elif address.value and _is_ip(address.value):
-            addresses.append(address.value)
-        elif address.value:
-            findings.append(Finding(PROGRAMMED, "AddressNotUsable", f"{address.value} is not an IP address", f"{path}.value"))
-    return tuple(addresses), tuple(findings)
-
-
-def _is_ip(value: str) -> bool:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return True
+        elif address.type == "Hostname" and on_host:
+            reason = "AddressNotUsable" if value else "AddressNotAssigned"
+            findings.append(Finding(PROGRAMMED, reason, "a proxy on a host binds IP addresses, and no host names", path))
+        else:
+            requested.append((address.type, value))
+    return tuple(requested), tuple(findings)

@@ -5,7 +5,8 @@ from typing import Final
 from gatewright.api.gateway import GatewayClass
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph.tables import CLASSES
+from gatewright.graph.settings import GraphSettings
+from gatewright.graph.tables import CLASSES, ONLY, SETTINGS
 from gatewright.status.conditions import GATEWAY_CLASS, conditions
 from gatewright.status.document import StatusDocument
 
@@ -14,6 +15,7 @@ FEATURES: Final = (
     "GatewayAddressEmpty",
     "GatewayHTTPListenerIsolation",
     "GatewayPort8080",
+    "GatewayStaticAddresses",
     "HTTPRoute",
     "HTTPRoute303RedirectStatusCode",
     "HTTPRoute307RedirectStatusCode",
@@ -42,14 +44,23 @@ FEATURES: Final = (
 )
 
 
+BESIDE_GATEWAYS: Final = ("GatewayInfrastructure",)
+"""Features that need the objects of a proxy in its Gateway's namespace."""
+
+
+def features(settings: GraphSettings) -> tuple[str, ...]:
+    """The features of the Gateways of an installation, in alphabetical order as the API wants them."""
+    return tuple(sorted(FEATURES + BESIDE_GATEWAYS)) if settings.gateway_namespace_mode else FEATURES
+
+
 def report(read: Read, key: NamespacedName, gateway_class: GatewayClass) -> StatusDocument | None:
     """Report on one GatewayClass of ours."""
-    facts = read(CLASSES, key)
-    if facts is None:
+    facts, settings = read(CLASSES, key), read(SETTINGS, ONLY)
+    if facts is None or settings is None:
         return None
     generation = gateway_class.metadata.generation
     body = {
         "conditions": conditions(GATEWAY_CLASS, facts.findings, generation),
-        "supportedFeatures": [{"name": name} for name in FEATURES],
+        "supportedFeatures": [{"name": name} for name in features(settings)],
     }
     return StatusDocument("GatewayClass", key, gateway_class.api_version, generation, body)

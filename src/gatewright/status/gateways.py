@@ -25,10 +25,12 @@ from gatewright.graph.tables import (
     ListenerKey,
     ProxySecret,
 )
+from gatewright.status.addresses import hold
 from gatewright.status.conditions import GATEWAY, LISTENER, PENDING, conditions
 from gatewright.status.document import StatusDocument
 from gatewright.status.tables import DELIVERIES, PROXY_HEALTH, DeliveryKey, ProxyHealth
 
+_NO_SUCH_ADDRESS = "Cannot assign requested address"  # EADDRNOTAVAIL, as Envoy says it
 _NOT_STARTED = ProxyHealth(running=False, message="its Envoy has not been started")
 
 
@@ -64,7 +66,7 @@ def _addresses(read: Read, facts: GatewayFacts, listeners: Settled) -> list[dict
     if settings.host_addresses is not None:
         return [{"type": "IPAddress", "value": address} for address in facts.addresses or settings.host_addresses]
     health = read(PROXY_HEALTH, facts.proxy) or _NOT_STARTED
-    return [{"type": kind, "value": value} for kind, value in health.addresses]
+    return [{"type": kind, "value": value} for kind, value in hold(facts.requested, health).addresses]
 
 
 def _listener(read: Read, key: ListenerKey, listener: Listener, findings: tuple[Finding, ...], generation: int) -> dict[str, Any]:
@@ -131,7 +133,7 @@ def _gateway_findings(
         yield Finding(PROGRAMMED, "Invalid", f"No listeners are valid: {reasons}")
         return
     health = read(PROXY_HEALTH, facts.proxy) or _NOT_STARTED
-    if (unreachable := _unreachable(read, health)) is not None:
+    if (unreachable := _unreachable(read, facts, health)) is not None:
         yield unreachable
         return
     if not health.running:
@@ -139,21 +141,21 @@ def _gateway_findings(
         return
     for (listener, found), against in zip(listeners, findings, strict=True):
         if found and found.serving:
-            yield from (
-                Finding(PROGRAMMED, each.reason, f"listener {listener.name}: {each.message}") for each in of(against, PROGRAMMED)
-            )
+            yield from (_programmed(facts, listener, each) for each in of(against, PROGRAMMED))
 
 
-def _unreachable(read: Read, health: ProxyHealth) -> Finding | None:
+def _programmed(facts: GatewayFacts, listener: Listener, finding: Finding) -> Finding:
+    """Say of the Gateway what is wrong with a listener; an address that its machine does not have is the Gateway's fault."""
+    reason = "AddressNotUsable" if facts.addresses and _NO_SUCH_ADDRESS in finding.message else finding.reason
+    return Finding(PROGRAMMED, reason, f"listener {listener.name}: {finding.message}")
+
+
+def _unreachable(read: Read, facts: GatewayFacts, health: ProxyHealth) -> Finding | None:
     """Say what is wrong with the addresses of a proxy in a cluster."""
     settings = read(SETTINGS, ONLY)
     if settings is None or settings.host_addresses is not None:
         return None
-    if health.unusable:
-        return Finding(PROGRAMMED, "AddressNotUsable", f"these addresses cannot be had: {', '.join(health.unusable)}")
-    if not health.addresses:
-        return Finding(PROGRAMMED, "AddressNotAssigned", "no address has been assigned to the Gateway's Service yet")
-    return None
+    return hold(facts.requested, health).finding
 
 
 def _invalid_listeners(listeners: Settled, findings: list[tuple[Finding, ...]]) -> Mapping[str, Finding]:

@@ -38,14 +38,17 @@ class Delivered(msgspec.Struct, frozen=True):
 class ProxyHealth(msgspec.Struct, frozen=True):
     """What the fleet says of a proxy: `running`, or why not.
 
-    `addresses` are (type, value) of where a fleet of a cluster can be reached, `unusable` those that were asked for in vain. A
-    proxy that is not `connected` to this replica confirms to another what it was sent: the fleet's word is all there is here.
+    Of a fleet in a cluster: `addresses` are (type, value) of where its Service can be reached, `static` the IP addresses that
+    it was given besides; `exposed` once there is a Service, `refused` why it cannot be as it was asked for. A proxy that is not
+    `connected` to this replica confirms to another what it was sent: the fleet's word is all there is here.
     """
 
     running: bool
     message: str = ""
     addresses: tuple[tuple[str, str], ...] = ()
-    unusable: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    exposed: bool = False
+    refused: str = ""
     connected: bool = True
 
 

@@ -15,11 +15,11 @@ from gatewright.features import cors
 from gatewright.flow import Read
 from gatewright.graph.attachment import route_config
 from gatewright.graph.listeners import ListenerFacts
+from gatewright.graph.proxies import bound_port
 from gatewright.graph.tables import PortKey
 from gatewright.wire.accesslog import access_logs
 from gatewright.wire.clusters import ads
 from gatewright.wire.encoding import packed
-from gatewright.wire.ports import bound_port
 from gatewright.wire.routes import configuration_name
 
 _ROUTER: Final = "envoy.filters.http.router"
@@ -31,7 +31,7 @@ def connection_manager(read: Read, key: PortKey, facts: ListenerFacts) -> listen
     name = configuration_name(read, route_config(key.proxy, facts)) or ""
     manager = hcm_pb.HttpConnectionManager(
         codec_type=hcm_pb.HttpConnectionManager.AUTO,
-        stat_prefix=f"{'https' if https else 'http'}-{bound_port(read, key.port)}",
+        stat_prefix=f"{'https' if https else 'http'}-{bound_port(read, key)}",
         rds=hcm_pb.Rds(config_source=ads(), route_config_name=name),
         http_filters=[
             cors.http_filter(),

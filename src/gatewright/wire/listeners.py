@@ -14,17 +14,16 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 
 from gatewright.flow import Read
 from gatewright.graph.listeners import ListenerFacts, PortFacts
-from gatewright.graph.tables import ONLY, SETTINGS, PortKey
+from gatewright.graph.proxies import bound_port
+from gatewright.graph.tables import ONLY, PROXIES, SETTINGS, PortKey
 from gatewright.wire.accesslog import access_logs
 from gatewright.wire.connection_manager import connection_manager
 from gatewright.wire.downstream_tls import downstream_tls
 from gatewright.wire.encoding import packed, serialised
-from gatewright.wire.ports import bound_port
 from gatewright.wire.resource import LISTENER, Resource, resource
 from gatewright.wire.routes import listener_name
 
 _TLS_INSPECTOR: Final = "envoy.filters.listener.tls_inspector"
-_EVERYWHERE: Final = ("0.0.0.0",)  # noqa: S104 - a gateway listens where no address is asked for
 _BUFFER_BYTES: Final = 32768
 
 
@@ -33,10 +32,10 @@ def render(read: Read, key: PortKey, port: PortFacts) -> Resource | None:
     serving = port.serving
     if not serving:
         return None
-    bound = bound_port(read, key.port)
+    bound = bound_port(read, key)
     settings = read(SETTINGS, ONLY)
     asked = port.addresses if settings and settings.host_addresses is not None else ()
-    addresses = [_address(address, bound) for address in asked or _EVERYWHERE]
+    addresses = [_address(address, bound) for address in asked] or [_everywhere(read, key, bound)]
     listener = listener_pb2.Listener(
         name=listener_name(serving[0].key),
         address=addresses[0],
@@ -55,6 +54,17 @@ def render(read: Read, key: PortKey, port: PortFacts) -> Resource | None:
     else:
         listener.default_filter_chain.CopyFrom(_http_chain(read, key, serving[0]))
     return resource(LISTENER, listener.name, serialised(listener))
+
+
+def _everywhere(read: Read, key: PortKey, port: int) -> address_pb2.Address:
+    """All addresses of the family that the EnvoyProxy names; those of IPv4 unless it does."""
+    proxy = read(PROXIES, key.proxy)
+    family = proxy.parameters.ip_family if proxy else None
+    if family in {None, "IPv4"}:
+        return _address("0.0.0.0", port)  # noqa: S104 - a gateway listens where no address is asked for
+    address = _address("::", port)
+    address.socket_address.ipv4_compat = family == "DualStack"
+    return address
 
 
 def _http_chain(read: Read, key: PortKey, facts: ListenerFacts) -> listener_components_pb2.FilterChain:

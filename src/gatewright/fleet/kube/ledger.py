@@ -182,13 +182,14 @@ class Ledger:
         objects = self._keys[proxy]
         live = {each.key.kind: self._live.get(each.key) for each in objects}
         problems = [each.problem for each in objects if each.problem]
-        problems += [f"{each.key}: {self._trouble[each.key].message}" for each in objects if each.key in self._trouble]
+        trouble = {each.key.kind: self._trouble[each.key].message for each in objects if each.key in self._trouble}
+        problems += [f"{each.key}: {trouble[each.key.kind]}" for each in objects if each.key.kind in trouble]
         return state_of(
             proxy,
             live.get(SERVICE),
             live.get(DEPLOYMENT) or live.get(DAEMON_SET),
             problem="; ".join(problems),
-            requested=self._workloads[proxy].addresses,
+            refused=trouble.get(SERVICE, ""),
             nodes=nodes,
         )
 

@@ -11,6 +11,7 @@ import msgspec
 
 from gatewright.api.workloads import KubernetesDeploymentSpec, KubernetesPatchSpec
 from gatewright.fleet.bootstrap import CERTIFICATE_SECRET, TOKEN_SECRET, TRUSTED_CA_SECRET
+from gatewright.fleet.kube.observed import can_be_external
 from gatewright.fleet.kube.patch import PatchError, patched
 from gatewright.fleet.kube.pods import (
     CERTIFICATE_FILE,
@@ -196,7 +197,8 @@ class _Objects:
         }
 
     def _service(self) -> Document:
-        service, addresses = self._provider.envoy_service, list(self._workload.addresses)
+        service = self._provider.envoy_service
+        addresses = [each for each in self._workload.addresses if can_be_external(each)]
         internal = service.type == "ClusterIP"
         optional = {
             "loadBalancerClass": service.load_balancer_class,
@@ -219,11 +221,10 @@ class _Objects:
 
     def _service_ports(self) -> Iterator[Document]:
         for port in self._workload.ports:
-            target = self._workload.container_port(port.port)
             protocol = "UDP" if port.protocol == "UDP" else "TCP"
-            yield {"name": port.name, "protocol": protocol, "port": port.port, "targetPort": target}
+            yield {"name": port.name, "protocol": protocol, "port": port.port, "targetPort": port.target}
             if port.http3:
-                yield {"name": f"{port.name}-h3", "protocol": "UDP", "port": port.port, "targetPort": target}
+                yield {"name": f"{port.name}-h3", "protocol": "UDP", "port": port.port, "targetPort": port.target}
 
     def _autoscaler(self) -> Document:
         hpa, deployment = self._provider.envoy_hpa, self._provider.envoy_deployment

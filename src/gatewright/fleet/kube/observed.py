@@ -4,6 +4,7 @@ Addresses are those at which clients reach the Gateway, by the type of the Servi
 Gateway API, `Gateway.status.addresses` and the condition Programmed.
 """
 
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
@@ -32,7 +33,11 @@ class Replicas(NamedTuple):
 
 
 class FleetState(msgspec.Struct, frozen=True, kw_only=True):
-    """One proxy as it is. `unusable` are addresses that were asked for and cannot be had; `message` is for people."""
+    """One proxy as it is; `message` is for people.
+
+    `addresses` are those that the cluster gives the Service by its type, `static` those that it was given to have as well.
+    `exposed` once the Service is there; `refused` is why the API server does not take it.
+    """
 
     proxy: str
     phase: Phase
@@ -40,7 +45,9 @@ class FleetState(msgspec.Struct, frozen=True, kw_only=True):
     available: int = 0
     wanted: int = 0
     addresses: tuple[Address, ...] = ()
-    unusable: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    exposed: bool = False
+    refused: str = ""
 
 
 class NodeAddresses(NamedTuple):
@@ -56,13 +63,11 @@ def state_of(
     workload: Mapping[str, Any] | None,
     *,
     problem: str = "",
-    requested: tuple[str, ...] = (),
+    refused: str = "",
     nodes: NodeAddresses | None = None,
 ) -> FleetState:
-    """The state of a proxy with these live objects; `problem` is what keeps its objects from being applied."""
+    """The state of a proxy with these live objects; `problem` keeps its objects from being applied, `refused` its Service."""
     replicas = replicas_of(workload)
-    addresses = addresses_of(service, requested, nodes or NodeAddresses())
-    usable = {address.value for address in addresses}
     trouble = problem or replicas.problem
     phase = Phase.RUNNING if replicas.available else Phase.FAILED if trouble else Phase.STARTING
     count = f"{replicas.available}/{replicas.wanted} envoy replicas available"
@@ -72,8 +77,10 @@ def state_of(
         message=f"{count}: {trouble}" if trouble else count,
         available=replicas.available,
         wanted=replicas.wanted,
-        addresses=addresses,
-        unusable=tuple(address for address in requested if service is not None and address not in usable),
+        addresses=addresses_of(service, nodes or NodeAddresses()),
+        static=tuple(service.get("spec", _NOTHING).get("externalIPs", ())) if service else (),
+        exposed=service is not None,
+        refused=refused,
     )
 
 
@@ -97,15 +104,15 @@ def _problem(conditions: Iterable[Mapping[str, Any]]) -> str:
     return ""
 
 
-def addresses_of(service: Mapping[str, Any] | None, requested: tuple[str, ...], nodes: NodeAddresses) -> tuple[Address, ...]:
-    """Where a Service is reached; when addresses were asked for, those of them that it has."""
-    if service is None:
-        return ()
-    found = tuple(dict.fromkeys(_addresses(service, nodes)))
-    if requested:
-        given = set(service.get("spec", _NOTHING).get("externalIPs", ())) | {address.value for address in found}
-        return tuple(Address("IPAddress", address) for address in requested if address in given)
-    return found[:MOST_ADDRESSES]
+def addresses_of(service: Mapping[str, Any] | None, nodes: NodeAddresses) -> tuple[Address, ...]:
+    """Where a Service is reached, by its type."""
+    return tuple(dict.fromkeys(_addresses(service, nodes)))[:MOST_ADDRESSES] if service is not None else ()
+
+
+def can_be_external(address: str) -> bool:
+    """Whether a Service can have this as an external address: no machine's own, no link's, none that stands for no machine."""
+    found = ipaddress.ip_address(address)
+    return not (found.is_unspecified or found.is_loopback or found.is_link_local or found.is_multicast)
 
 
 def _addresses(service: Mapping[str, Any], nodes: NodeAddresses) -> Iterator[Address]:

@@ -6,16 +6,16 @@ Gateway's own name.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from gatewright.api.envoyproxy import EnvoyProxySpec
-from gatewright.api.gateway import Gateway, GatewayClass
+from gatewright.api.gateway import Gateway
 from gatewright.api.meta import NamespacedName
-from gatewright.api.workloads import EnvoyProxyKubernetesProvider, container_port
+from gatewright.api.workloads import EnvoyProxyKubernetesProvider
 from gatewright.fleet.spec import ProxySpec
 
 ENVOY_IMAGE: Final = "docker.io/envoyproxy/envoy:distroless-v1.40.0"
@@ -74,10 +74,11 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class ServedPort(msgspec.Struct, frozen=True, order=True):
-    """A port of the Service; `protocol` is the listener's (HTTP, HTTPS, TLS, TCP, UDP)."""
+    """A port of the Service, and the `target` that Envoy binds for it; `protocol` is the listener's (HTTP, TLS, UDP, …)."""
 
     port: int
     protocol: str
+    target: int
     http3: bool = False
 
     @property
@@ -111,37 +112,6 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
         if self.gateway is None:
             return {OWNING_GATEWAY_CLASS: self.gateway_class}
         return {OWNING_GATEWAY_NAME: self.gateway.name, OWNING_GATEWAY_NAMESPACE: self.gateway.namespace}
-
-    def container_port(self, port: int) -> int:
-        """The port that Envoy binds for a listener's."""
-        return container_port(port, self.provider)
-
-
-def workload_of(
-    proxy: ProxySpec,
-    parameters: EnvoyProxySpec,
-    gateway_class: GatewayClass,
-    gateways: Sequence[Gateway],
-    ports: tuple[ServedPort, ...],
-    installation: Installation,
-) -> Workload:
-    """The workload of a proxy that runs `gateways`: one of them, or all of a class that merges them."""
-    merged = proxy.name == gateway_class.metadata.name
-    gateway = None if merged else gateways[0]
-    found_labels, annotations = infrastructure(gateways)
-    owner: Gateway | GatewayClass = gateway if gateway and installation.gateway_namespace_mode else gateway_class
-    addresses = [each.value for one in gateways for each in one.spec.addresses if each.type == "IPAddress" and each.value]
-    return Workload(
-        proxy=proxy,
-        gateway=gateway.key if gateway else None,
-        gateway_class=gateway_class.metadata.name,
-        parameters=parameters,
-        owner=Owner(owner.kind, owner.metadata.name, owner.metadata.uid) if owner.metadata.uid else None,
-        ports=ports,
-        addresses=tuple(dict.fromkeys(addresses)),
-        labels=found_labels,
-        annotations=annotations,
-    )
 
 
 def resource_name(workload: Workload, installation: Installation) -> str:
@@ -190,9 +160,9 @@ def infrastructure(gateways: Iterable[Gateway]) -> tuple[dict[str, str], dict[st
     return found_labels, found_annotations
 
 
-def served_ports(listeners: Iterable[tuple[int, str]]) -> tuple[ServedPort, ...]:
+def served_ports(listeners: Iterable[tuple[int, str]], targets: Mapping[int, int]) -> tuple[ServedPort, ...]:
     """The ports of a Service for listeners, given as port and protocol; one that several share is there once."""
     found: dict[tuple[int, bool], ServedPort] = {}
     for port, protocol in listeners:
-        found.setdefault((port, protocol == "UDP"), ServedPort(port, protocol))
+        found.setdefault((port, protocol == "UDP"), ServedPort(port, protocol, targets[port]))
     return tuple(found[key] for key in sorted(found))
