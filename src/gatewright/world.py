@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, Final
 
 from gatewright.flow import Ref, World
-from gatewright.graph import attachment, certificates, classes, gateways, grants, listeners, proxies, routes
+from gatewright.graph import attachment, certificates, classes, gateways, grants, listeners, listenersets, proxies, routes, specs
 from gatewright.graph import tables as g
 from gatewright.graph.settings import GraphSettings
 from gatewright.status import backends as backend_status
 from gatewright.status import classes as class_status
 from gatewright.status import gateways as gateway_status
+from gatewright.status import listenersets as listener_set_status
 from gatewright.status import routes as route_status
 from gatewright.status import tables as s
 from gatewright.wire import clusters, endpoints, secrets
@@ -55,12 +56,16 @@ def _graph(world: World) -> None:
     world.derived(g.CERTIFICATE_PROBLEMS, g.CERTIFICATES, certificates.problem)
     world.derived(g.CLASSES, g.GATEWAY_CLASSES, classes.accept)
     world.derived(g.GATEWAY_FACTS, g.GATEWAYS, gateways.accept)
+    world.derived(g.LISTENER_SET_FACTS, g.LISTENER_SETS, listenersets.accept)
+    world.index(g.GATEWAY_SETS, g.LISTENER_SET_FACTS, listenersets.by_gateway)
     world.index(g.PROXY_GATEWAYS, g.GATEWAY_FACTS, gateways.by_proxy)
     world.derived(g.PROXIES, g.PROXY_GATEWAYS, proxies.gather)
-    world.index(g.PORT_LISTENERS, g.GATEWAY_FACTS, listeners.by_port)
+    world.union(g.PARENTS, g.PARENT_FACTS, specs.parent_key)
+    world.index(g.PORT_LISTENERS, g.PARENTS, specs.by_port)
     world.index(g.PORT_CLAIMS, g.PORT_LISTENERS, listeners.claims)
     world.derived(g.PORTS, g.PORT_LISTENERS, listeners.settle)  # conflicts are settled per port
     world.index(g.GATEWAY_LISTENERS, g.PORTS, listeners.by_gateway)
+    world.index(g.SET_LISTENERS, g.PORTS, listeners.by_set)
     world.index(g.LISTENER_VIEWS, g.PORTS, attachment.views)  # what routes see: not the certificates
     world.index(g.PORT_HOSTS, g.PORTS, attachment.hosts)
     world.index(g.TLS_HOSTS, g.PORTS, attachment.tls_hosts)
@@ -88,6 +93,7 @@ def _wire(world: World) -> None:
 def _status(world: World) -> None:
     world.derived(s.CLASS_STATUS, g.GATEWAY_CLASSES, class_status.report)
     world.derived(s.GATEWAY_STATUS, g.GATEWAYS, gateway_status.report)
+    world.derived(s.LISTENER_SET_STATUS, g.LISTENER_SETS, listener_set_status.report)
     for kind, ref in s.ROUTE_STATUS.items():
         world.derived(ref, g.ROUTE_KINDS[kind], partial(route_status.report, kind))
     world.derived(s.BACKEND_STATUS, g.BACKENDS, backend_status.report)

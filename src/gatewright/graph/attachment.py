@@ -6,32 +6,31 @@ Gateway API ParentReference, AllowedRoutes, hostname intersection; checklist sec
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 import msgspec
 
 from gatewright.api.gateway import RouteNamespaces
-from gatewright.api.meta import NamespacedName
 from gatewright.api.references import GATEWAY_GROUP, ParentReference
 from gatewright.flow import Read
-from gatewright.graph import hostnames, labels
+from gatewright.graph import hostnames
+from gatewright.graph.conflicts import FRAMING
 from gatewright.graph.findings import ACCEPTED, Finding
-from gatewright.graph.listeners import FRAMING, ListenerFacts, PortFacts
+from gatewright.graph.listeners import ListenerFacts, PortFacts
+from gatewright.graph.namespaces import allows
 from gatewright.graph.rules import RouteFacts
 from gatewright.graph.tables import (
-    GATEWAY_FACTS,
     LISTENER_VIEWS,
-    NAMESPACES,
+    PARENT_FACTS,
+    PARENTS,
     PORT_HOSTS,
     TLS_HOSTS,
     ListenerKey,
+    ParentKey,
     PortKey,
     RouteConfigKey,
     RouteKey,
     VirtualHostKey,
 )
-
-NAME_LABEL: Final = "kubernetes.io/metadata.name"
 
 
 class ListenerView(msgspec.Struct, frozen=True):
@@ -60,7 +59,7 @@ class BoundParent(msgspec.Struct, frozen=True):
     """What became of one parentRef. `attached` are the listeners that count the route, serving or not."""
 
     reference: ParentReference
-    gateway: NamespacedName
+    parent: ParentKey
     attached: tuple[ListenerKey, ...]
     places: tuple[Place, ...]
     findings: tuple[Finding, ...]
@@ -92,12 +91,12 @@ class Attachable(msgspec.Struct, frozen=True):
 
 def route_config(proxy: str, facts: ListenerFacts) -> RouteConfigKey:
     """Name the RouteConfiguration of a listener: shared by the plain HTTP listeners of a port, own for an HTTPS listener."""
-    own = f"{facts.key.gateway}/{facts.key.name}" if facts.listener.protocol == "HTTPS" else ""
+    own = str(facts.key) if facts.listener.protocol == "HTTPS" else ""
     return RouteConfigKey(proxy, facts.listener.port, own)
 
 
-def views(key: PortKey, port: PortFacts) -> Iterator[tuple[NamespacedName, ListenerKey, ListenerView]]:
-    """Reduce settled listeners to what routes see, by Gateway."""
+def views(key: PortKey, port: PortFacts) -> Iterator[tuple[ParentKey, ListenerKey, ListenerView]]:
+    """Reduce settled listeners to what routes see, by the object that declares them."""
     for facts in port.listeners:
         view = ListenerView(
             key=facts.key,
@@ -109,7 +108,7 @@ def views(key: PortKey, port: PortFacts) -> Iterator[tuple[NamespacedName, Liste
             namespaces=facts.listener.allowed_routes.namespaces,
             config=route_config(key.proxy, facts) if facts.serving else None,
         )
-        yield facts.key.gateway, facts.key, view
+        yield facts.key.parent, facts.key, view
 
 
 def hosts(key: PortKey, port: PortFacts) -> Iterator[tuple[RouteConfigKey, str, ListenerKey]]:
@@ -134,7 +133,7 @@ def bind(read: Read, route: Attachable) -> BoundRoute | None:
     """Attach one route; None when no parent of it is a Gateway of ours. A route without a usable rule is attached nowhere."""
     parents = tuple(parent for i, ref in enumerate(route.parent_refs) if (parent := _bound(read, route, ref, i)) is not None)
     if route.facts.unusable:
-        parents = tuple(BoundParent(parent.reference, parent.gateway, (), (), parent.findings) for parent in parents)
+        parents = tuple(BoundParent(parent.reference, parent.parent, (), (), parent.findings) for parent in parents)
     return BoundRoute(route.key, route.created, route.facts, parents) if parents else None
 
 
@@ -146,38 +145,36 @@ def attached(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ListenerKey, Ro
 
 
 def _bound(read: Read, route: Attachable, reference: ParentReference, index: int) -> BoundParent | None:
-    if (reference.group, reference.kind) != (GATEWAY_GROUP, "Gateway"):
+    """Attach to one parent; a Gateway's listeners are its own, those of its ListenerSets are reached through the set alone."""
+    if reference.group != GATEWAY_GROUP or reference.kind not in PARENT_FACTS:
         return None
-    gateway = NamespacedName(reference.namespace or route.key.namespace, reference.name)
-    facts = read(GATEWAY_FACTS, gateway)
+    parent = ParentKey(reference.kind, reference.namespace or route.key.namespace, reference.name)
+    facts = read(PARENTS, parent)
     if facts is None:
         return None
     if not facts.accepted:
-        return _refused(reference, gateway, index, "NoMatchingParent", f"Gateway {gateway} is not accepted")
-    listeners = sorted((read(LISTENER_VIEWS, gateway) or {}).values(), key=lambda view: view.index)
+        return _refused(reference, parent, index, "NoMatchingParent", f"{parent} is not accepted")
+    listeners = sorted((read(LISTENER_VIEWS, parent) or {}).values(), key=lambda view: view.index)
     named = [
         view for view in listeners if reference.section_name in {None, view.key.name} and reference.port in {None, view.port}
     ]
     if not named:
-        return _refused(reference, gateway, index, "NoMatchingParent", _nothing_named(reference, gateway, listeners))
-    allowed = [
-        view for view in named if route.key.kind in view.kinds and _namespace_allowed(read, view, gateway, route.key.namespace)
-    ]
+        return _refused(reference, parent, index, "NoMatchingParent", _nothing_named(reference, parent, listeners))
+    kinds = [view for view in named if route.key.kind in view.kinds]
+    allowed = [view for view in kinds if allows(read, view.namespaces, parent.namespace, route.key.namespace)]
     if not allowed:
-        return _refused(reference, gateway, index, "NotAllowedByListeners", _not_allowed(route, gateway, named))
+        return _refused(reference, parent, index, "NotAllowedByListeners", _not_allowed(route, parent, named))
     shared = [(view, common) for view in allowed if (common := hostnames.intersections(view.hostname, route.hostnames))]
     if not shared:
         message = f"no hostname of the route ({', '.join(route.hostnames)}) is one of {_listener_hosts(allowed)}"
-        return _refused(reference, gateway, index, "NoMatchingListenerHostname", message, path="spec.hostnames")
+        return _refused(reference, parent, index, "NoMatchingListenerHostname", message, path="spec.hostnames")
     places = tuple(_place(read, view, common) for view, common in shared if view.config is not None)
-    return BoundParent(reference, gateway, tuple(view.key for view, _ in shared), places, ())
+    return BoundParent(reference, parent, tuple(view.key for view, _ in shared), places, ())
 
 
-def _refused(
-    reference: ParentReference, gateway: NamespacedName, index: int, reason: str, message: str, path: str = ""
-) -> BoundParent:
+def _refused(reference: ParentReference, parent: ParentKey, index: int, reason: str, message: str, path: str = "") -> BoundParent:
     finding = Finding(ACCEPTED, reason, message, path or f"spec.parentRefs[{index}]")
-    return BoundParent(reference, gateway, (), (), (finding,))
+    return BoundParent(reference, parent, (), (), (finding,))
 
 
 def _place(read: Read, view: ListenerView, common: tuple[str, ...]) -> Place:
@@ -190,31 +187,19 @@ def _place(read: Read, view: ListenerView, common: tuple[str, ...]) -> Place:
     return Place(view.key, view.port, view.protocol, tuple(VirtualHostKey(config, host) for host in own))
 
 
-def _namespace_allowed(read: Read, view: ListenerView, gateway: NamespacedName, namespace: str) -> bool:
-    wanted = view.namespaces
-    if wanted.from_ == "All":
-        return True
-    if wanted.from_ == "Same":
-        return namespace == gateway.namespace
-    if wanted.selector is None:
-        return False
-    found = read(NAMESPACES, NamespacedName("", namespace))
-    return labels.selects(wanted.selector, (found.metadata.labels if found else {}) | {NAME_LABEL: namespace})
-
-
-def _nothing_named(reference: ParentReference, gateway: NamespacedName, listeners: list[ListenerView]) -> str:
+def _nothing_named(reference: ParentReference, parent: ParentKey, listeners: list[ListenerView]) -> str:
     wanted = [f"named {reference.section_name}"] if reference.section_name else []
     wanted += [f"on port {reference.port}"] if reference.port else []
     there = ", ".join(f"{view.key.name} ({view.port})" for view in listeners)
-    return f"Gateway {gateway} has no listener {' '.join(wanted) or 'at all'}; it has {there or 'none'}"
+    return f"{parent} has no listener {' '.join(wanted) or 'at all'}; it has {there or 'none'}"
 
 
-def _not_allowed(route: Attachable, gateway: NamespacedName, named: list[ListenerView]) -> str:
+def _not_allowed(route: Attachable, parent: ParentKey, named: list[ListenerView]) -> str:
     names = ", ".join(view.key.name for view in named)
     if not any(route.key.kind in view.kinds for view in named):
-        return f"listener {names} of Gateway {gateway} does not take routes of kind {route.key.kind}"
+        return f"listener {names} of {parent} does not take routes of kind {route.key.kind}"
     how = ", ".join(dict.fromkeys(view.namespaces.from_ for view in named))
-    message = f"listener {names} of Gateway {gateway} does not allow routes from namespace {route.key.namespace}"
+    message = f"listener {names} of {parent} does not allow routes from namespace {route.key.namespace}"
     return f"{message} (allowedRoutes.namespaces.from: {how})"
 
 

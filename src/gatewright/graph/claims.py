@@ -9,12 +9,10 @@ from collections.abc import Collection
 
 import msgspec
 
-from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.findings import ACCEPTED, Finding
+from gatewright.graph.specs import Rank
 from gatewright.graph.tables import ONLY, PORT_CLAIMS, SETTINGS, MachinePort, PortKey
-
-Rank = tuple[str, NamespacedName, int]
 
 
 class PortClaim(msgspec.Struct, frozen=True):
@@ -40,6 +38,6 @@ def unavailable(read: Read, key: PortKey, mine: PortClaim, path: str) -> tuple[F
     claims = read(PORT_CLAIMS, MachinePort(key.port, key.transport)) if settings and settings.shared_host else None
     for proxy, theirs in claims.items() if claims else ():
         if proxy != key.proxy and theirs.rank < mine.rank and theirs.shares_address(mine):
-            message = f"port {key.port} of this machine is taken by Gateway {theirs.rank[1]}, which comes first"
+            message = f"port {key.port} of this machine is taken by {theirs.rank.parent}, which comes first"
             return (Finding(ACCEPTED, "PortUnavailable", message, f"{path}.port"),)
     return ()

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from gatewright.api.gateway import Gateway, Listener
+from gatewright.api.gateway import AllowedListeners, Gateway, Listener, ListenerNamespaces
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.classes import ENVOY_PROXY_GROUP, ClassFacts
@@ -30,6 +30,7 @@ class GatewayFacts(msgspec.Struct, frozen=True):
     parameters: NamespacedName | None
     requested: tuple[tuple[str, str], ...]
     listeners: tuple[Listener, ...]
+    allowed_listeners: ListenerNamespaces  # whose ListenerSets may add to them
     findings: tuple[Finding, ...]
 
     @property
@@ -59,6 +60,7 @@ def accept(read: Read, key: NamespacedName, gateway: Gateway) -> GatewayFacts | 
         parameters=parameters,
         requested=requested,
         listeners=gateway.spec.listeners,
+        allowed_listeners=(gateway.spec.allowed_listeners or AllowedListeners()).namespaces,
         findings=_class_findings(gateway_class) + parameter_findings + address_findings,
     )
 

@@ -1,8 +1,7 @@
 """Listeners, settled per port of a proxy.
 
 Everything that listeners of one port can do to each other is settled here: protocol and hostname conflicts, overlapping TLS
-hosts, the certificates of HTTPS listeners. A conflict within Gateways has no winner: all of its parties are refused, the others
-serve. Sources: Gateway API Listener, spec sections 7, 8 and 20 of the checklist.
+hosts, the certificates of HTTPS listeners. Sources: Gateway API Listener, spec sections 7, 8 and 20 of the checklist.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -16,29 +15,18 @@ from gatewright.api.references import GATEWAY_GROUP
 from gatewright.flow import Read
 from gatewright.graph import hostnames, labels
 from gatewright.graph.claims import PortClaim, claim, unavailable
+from gatewright.graph.conflicts import conflicts
 from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding, kind_name
-from gatewright.graph.gateways import GatewayFacts
+from gatewright.graph.specs import ListenerSpec, port_key
 from gatewright.graph.tables import ListenerKey, MachinePort, PortKey
 from gatewright.graph.tls import ListenerTls, resolve
 
 SUPPORTED_KINDS: Final[Mapping[str, tuple[str, ...]]] = {"HTTP": ("HTTPRoute",), "HTTPS": ("HTTPRoute",)}
 """The kinds of routes that listeners of each protocol take."""
 
-FRAMING: Final[Mapping[str, str]] = {"HTTP": "HTTP", "HTTPS": "TLS"}
-"""How the first bytes of a connection are read; listeners that differ in it cannot share a port."""
-
-
-class ListenerSpec(msgspec.Struct, frozen=True):
-    """A listener as its Gateway declares it; `rank` orders the listeners of a port, Gateways by age."""
-
-    key: ListenerKey
-    rank: tuple[str, NamespacedName, int]
-    listener: Listener
-    addresses: tuple[str, ...]
-
 
 class ListenerFacts(msgspec.Struct, frozen=True):
-    """A settled listener: `serving` is whether the proxy gets it; `index` is its place in its Gateway."""
+    """A settled listener: `serving` is whether the proxy gets it; `index` is its place in the object that declares it."""
 
     key: ListenerKey
     proxy: str
@@ -78,21 +66,6 @@ class PortFacts(msgspec.Struct, frozen=True):
         return tuple(facts for facts in self.listeners if facts.serving)
 
 
-def by_port(key: NamespacedName, gateway: GatewayFacts) -> Iterator[tuple[PortKey, ListenerKey, ListenerSpec]]:
-    """Spread the listeners of accepted Gateways over the ports of their proxies."""
-    if not gateway.accepted:
-        return
-    for index, listener in enumerate(gateway.listeners):
-        listener_key = ListenerKey(key, listener.name)
-        spec = ListenerSpec(listener_key, (gateway.created, key, index), listener, gateway.addresses)
-        yield port_key(gateway.proxy, listener), listener_key, spec
-
-
-def port_key(proxy: str, listener: Listener) -> PortKey:
-    """Return the port that a listener is settled on."""
-    return PortKey(proxy, listener.port, "UDP" if listener.protocol == "UDP" else "TCP")
-
-
 def claims(key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> Iterator[tuple[MachinePort, str, PortClaim]]:
     """Spread the ports of proxies over the ports of their machine."""
     served = [spec for spec in members.values() if spec.listener.protocol in SUPPORTED_KINDS]
@@ -105,29 +78,38 @@ def _claim(specs: Collection[ListenerSpec]) -> PortClaim:
 
 
 def by_gateway(key: PortKey, port: PortFacts) -> Iterator[tuple[NamespacedName, ListenerKey, ListenerFacts]]:
-    """Gather settled listeners by their Gateway again."""
+    """Gather settled listeners by their Gateway again, those that ListenerSets add to it among them."""
     del key
     for facts in port.listeners:
         yield facts.key.gateway, facts.key, facts
 
 
+def by_set(key: PortKey, port: PortFacts) -> Iterator[tuple[NamespacedName, ListenerKey, ListenerFacts]]:
+    """Gather settled listeners by the ListenerSet that adds them."""
+    del key
+    for facts in port.listeners:
+        if facts.key.listener_set is not None:
+            yield facts.key.listener_set, facts.key, facts
+
+
 def settle(read: Read, key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> PortFacts:
     """Settle the listeners of one port."""
     specs = sorted(members.values(), key=lambda spec: spec.rank)
-    return PortFacts(tuple(_settled(read, key, spec, specs) for spec in specs), _claim(specs).addresses)
+    against = conflicts(specs)
+    settled = tuple(_settled(read, key, spec, specs, against.get(spec.key)) for spec in specs)
+    return PortFacts(settled, _claim(specs).addresses)
 
 
-def _settled(read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerSpec]) -> ListenerFacts:
-    listener = spec.listener
-    path = f"spec.listeners[{spec.rank[2]}]"
+def _settled(read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerSpec], conflict: Finding | None) -> ListenerFacts:
+    listener, path = spec.listener, spec.path
     kinds, kind_findings = route_kinds(listener, path)
     findings = unavailable(read, key, _claim(specs), path) + _protocol(listener, path)
-    findings += _selector(listener, path) + _conflicts(spec, specs, path) + kind_findings
+    findings += (*_selector(listener, path), *filter(None, (conflict,)), *kind_findings)
     tls = None
     if listener.protocol == "HTTPS":
-        tls, tls_findings = resolve(read, spec.key.gateway.namespace, listener.tls, f"{path}.tls")
+        tls, tls_findings = resolve(read, spec.key.parent, listener.tls, f"{path}.tls")
         findings += tls_findings + _overlaps(spec, specs, path)
-    return ListenerFacts(spec.key, key.proxy, spec.rank[2], listener, kinds, tls, findings)
+    return ListenerFacts(spec.key, key.proxy, spec.rank.place, listener, kinds, tls, findings)
 
 
 def _protocol(listener: Listener, path: str) -> tuple[Finding, ...]:
@@ -171,24 +153,6 @@ def route_kinds(listener: Listener, path: str) -> tuple[tuple[str, ...], tuple[F
     return tuple(dict.fromkeys(kinds)), tuple(findings)
 
 
-def _conflicts(spec: ListenerSpec, specs: list[ListenerSpec], path: str) -> tuple[Finding, ...]:
-    """Find the first other listener of the port that cannot be told apart from this one; unsupported protocols do not count."""
-    mine = spec.listener
-    for other in specs:
-        theirs = other.listener
-        if other is spec or not {mine.protocol, theirs.protocol} <= SUPPORTED_KINDS.keys():
-            continue
-        name = f"listener {theirs.name} of Gateway {other.key.gateway}"
-        if FRAMING[mine.protocol] != FRAMING[theirs.protocol]:
-            message = f"port {mine.port} is also used with protocol {theirs.protocol} by {name}"
-            return (Finding(CONFLICTED, "ProtocolConflict", message, f"{path}.protocol"),)
-        if (mine.hostname or "") == (theirs.hostname or ""):
-            host = f" and hostname {mine.hostname}" if mine.hostname else ""
-            message = f"port {mine.port}{host} is also used by {name}"
-            return (Finding(CONFLICTED, "HostnameConflict", message, f"{path}.hostname"),)
-    return ()
-
-
 def _overlaps(spec: ListenerSpec, specs: list[ListenerSpec], path: str) -> tuple[Finding, ...]:
     """Note HTTPS listeners whose hosts overlap: HTTP/2 connections of one may carry requests of the other (GEP-3567)."""
     mine = spec.listener.hostname or hostnames.ALL
@@ -197,7 +161,7 @@ def _overlaps(spec: ListenerSpec, specs: list[ListenerSpec], path: str) -> tuple
         if other is spec or other.listener.protocol not in {"HTTPS", "TLS"} or mine == theirs:
             continue
         if hostnames.intersect(mine, theirs) is not None:
-            whose = f"{theirs or '*'} of listener {other.listener.name} of Gateway {other.key.gateway}"
+            whose = f"{theirs or '*'} of listener {other.listener.name} of {other.key.parent}"
             message = f"hostname {mine or '*'} overlaps with {whose} on port {spec.listener.port}"
             return (Finding(OVERLAPPING_TLS, "OverlappingHostnames", message, f"{path}.hostname"),)
     return ()

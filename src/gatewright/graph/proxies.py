@@ -5,7 +5,7 @@ capability, so they are bound 10000 higher (conventions, section 6); a listener 
 Pod's own servers, moves out of the way. Clients see none of this: the Service in front maps the ports.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Final
 
@@ -15,7 +15,8 @@ from gatewright.api.envoyproxy import EnvoyProxySpec
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.gateways import GatewayFacts
-from gatewright.graph.tables import ENVOY_PROXIES, ONLY, PROXIES, SETTINGS, PortKey
+from gatewright.graph.listenersets import ListenerSetFacts
+from gatewright.graph.tables import ENVOY_PROXIES, GATEWAY_SETS, ONLY, PROXIES, SETTINGS, PortKey
 
 PRIVILEGED_PORTS: Final = 1024
 PORT_SHIFT: Final = 10_000
@@ -38,10 +39,17 @@ def gather(read: Read, name: str, gateways: Mapping[NamespacedName, GatewayFacts
     proxy = read(ENVOY_PROXIES, first.parameters) if first.parameters else None
     default = settings.envoy_proxy if settings and settings.envoy_proxy else EnvoyProxySpec()
     parameters = proxy.spec if proxy else default
-    ports = {listener.port for gateway in gateways.values() for listener in gateway.listeners}
+    ports = {listener.port for declared in _declared(read, gateways) for listener in declared.listeners}
     in_container = settings is not None and settings.shift_low_ports
     bound = container_ports(ports, shifts=not _keeps_ports(parameters)) if in_container else {port: port for port in ports}
     return ProxyFacts(name, tuple(sorted(gateways)), parameters, bound)
+
+
+def _declared(read: Read, gateways: Mapping[NamespacedName, GatewayFacts]) -> Iterator[GatewayFacts | ListenerSetFacts]:
+    """Everything that declares listeners of a proxy: its Gateways, and the ListenerSets that these take."""
+    yield from gateways.values()
+    for key in gateways:
+        yield from (each for each in (read(GATEWAY_SETS, key) or {}).values() if each.accepted)
 
 
 def bound_port(read: Read, key: PortKey) -> int:

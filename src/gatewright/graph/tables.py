@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gatewright.api.backend import Backend
     from gatewright.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
     from gatewright.api.envoyproxy import EnvoyProxy
-    from gatewright.api.gateway import Gateway, GatewayClass
+    from gatewright.api.gateway import Gateway, GatewayClass, ListenerSet
     from gatewright.api.grpcroute import GRPCRoute
     from gatewright.api.httproute import HTTPRoute
     from gatewright.api.httproutefilter import HTTPRouteFilter
@@ -25,19 +25,44 @@ if TYPE_CHECKING:
     from gatewright.graph.claims import PortClaim
     from gatewright.graph.classes import ClassFacts
     from gatewright.graph.gateways import GatewayFacts
-    from gatewright.graph.listeners import ListenerFacts, ListenerSpec, PortFacts
+    from gatewright.graph.listeners import ListenerFacts, PortFacts
+    from gatewright.graph.listenersets import ListenerSetFacts
     from gatewright.graph.proxies import ProxyFacts
     from gatewright.graph.rules import RouteFacts
     from gatewright.graph.settings import GraphSettings
+    from gatewright.graph.specs import ListenerSpec
 
     Route: TypeAlias = HTTPRoute | GRPCRoute | TLSRoute | TCPRoute | UDPRoute
 
 
+class ParentKey(NamedTuple):
+    """What declares listeners and routes attach to: a Gateway or a ListenerSet."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """The parent as sentences name it: `Gateway default/web`."""
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
 class ListenerKey(NamedTuple):
-    """A listener of a Gateway."""
+    """A listener of a Gateway: its own, or one that `listener_set` adds, which may have the same name."""
 
     gateway: NamespacedName
     name: str
+    listener_set: NamespacedName | None = None
+
+    @property
+    def parent(self) -> ParentKey:
+        """The object that declares the listener."""
+        return ParentKey("Gateway", *self.gateway) if self.listener_set is None else ParentKey("ListenerSet", *self.listener_set)
+
+    def __str__(self) -> str:
+        """The listener as the proxy knows it (conventions, section 1)."""
+        place = f"{self.gateway}" if self.listener_set is None else f"{self.gateway}/{self.listener_set}"
+        return f"{place}/{self.name}"
 
 
 Transport: TypeAlias = Literal["TCP", "UDP"]
@@ -116,6 +141,7 @@ SETTINGS: Ref[str, "GraphSettings"] = Ref("settings")
 NOW: Ref[str, int] = Ref("now")  # Unix seconds, as coarse as whoever puts it likes
 GATEWAY_CLASSES: Ref[NamespacedName, "GatewayClass"] = Ref("GatewayClass")
 GATEWAYS: Ref[NamespacedName, "Gateway"] = Ref("Gateway")
+LISTENER_SETS: Ref[NamespacedName, "ListenerSet"] = Ref("ListenerSet")
 HTTP_ROUTES: Ref[NamespacedName, "HTTPRoute"] = Ref("HTTPRoute")
 GRPC_ROUTES: Ref[NamespacedName, "GRPCRoute"] = Ref("GRPCRoute")
 TLS_ROUTES: Ref[NamespacedName, "TLSRoute"] = Ref("TLSRoute")
@@ -138,6 +164,7 @@ ROUTE_KINDS: Final[Mapping[str, Ref[NamespacedName, Any]]] = {
 INPUTS: Final[tuple[Ref[NamespacedName, Any], ...]] = (
     GATEWAY_CLASSES,
     GATEWAYS,
+    LISTENER_SETS,
     *ROUTE_KINDS.values(),
     REFERENCE_GRANTS,
     NAMESPACES,
@@ -158,11 +185,16 @@ CLASSES: Ref[NamespacedName, "ClassFacts"] = Ref("accepted classes")
 GATEWAY_FACTS: Ref[NamespacedName, "GatewayFacts"] = Ref("gateway facts")
 PROXY_GATEWAYS: Ref[str, Mapping[NamespacedName, "GatewayFacts"]] = Ref("gateways by proxy")
 PROXIES: Ref[str, "ProxyFacts"] = Ref("proxies")
+LISTENER_SET_FACTS: Ref[NamespacedName, "ListenerSetFacts"] = Ref("listener set facts")
+GATEWAY_SETS: Ref[NamespacedName, Mapping[NamespacedName, "ListenerSetFacts"]] = Ref("listener sets by gateway")
+PARENT_FACTS: Final[Mapping[str, Ref[NamespacedName, Any]]] = {"Gateway": GATEWAY_FACTS, "ListenerSet": LISTENER_SET_FACTS}
+PARENTS: Ref[ParentKey, "GatewayFacts | ListenerSetFacts"] = Ref("parents")
 PORT_LISTENERS: Ref[PortKey, Mapping[ListenerKey, "ListenerSpec"]] = Ref("listeners by port")
 PORT_CLAIMS: Ref[MachinePort, Mapping[str, "PortClaim"]] = Ref("proxies by port")
 PORTS: Ref[PortKey, "PortFacts"] = Ref("ports")
 GATEWAY_LISTENERS: Ref[NamespacedName, Mapping[ListenerKey, "ListenerFacts"]] = Ref("listener facts by gateway")
-LISTENER_VIEWS: Ref[NamespacedName, Mapping[ListenerKey, "ListenerView"]] = Ref("what routes see of listeners")
+SET_LISTENERS: Ref[NamespacedName, Mapping[ListenerKey, "ListenerFacts"]] = Ref("listener facts by listener set")
+LISTENER_VIEWS: Ref[ParentKey, Mapping[ListenerKey, "ListenerView"]] = Ref("what routes see of listeners")
 PORT_HOSTS: Ref[RouteConfigKey, Mapping[str, ListenerKey]] = Ref("listener hosts by route configuration")
 TLS_HOSTS: Ref[PortKey, Mapping[str, ListenerKey]] = Ref("listener hosts by port, those behind TLS")
 ROUTES: Ref[RouteKey, "Route"] = Ref("routes")

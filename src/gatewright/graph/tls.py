@@ -16,7 +16,7 @@ from gatewright.flow import Read
 from gatewright.graph.certificates import TLS_SECRET
 from gatewright.graph.findings import RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.grants import Referrer, Target, permits
-from gatewright.graph.tables import CERTIFICATE_PROBLEMS, SECRETS
+from gatewright.graph.tables import CERTIFICATE_PROBLEMS, SECRETS, ParentKey
 
 _INVALID: Final = "InvalidCertificateRef"
 
@@ -27,8 +27,8 @@ class ListenerTls(msgspec.Struct, frozen=True):
     secrets: tuple[NamespacedName, ...]
 
 
-def resolve(read: Read, namespace: str, tls: ListenerTLSConfig | None, path: str) -> tuple[ListenerTls, tuple[Finding, ...]]:
-    """Resolve the certificates of a listener in `namespace`."""
+def resolve(read: Read, parent: ParentKey, tls: ListenerTLSConfig | None, path: str) -> tuple[ListenerTls, tuple[Finding, ...]]:
+    """Resolve the certificates of a listener that `parent` declares: grants to a Gateway are none to its ListenerSets."""
     references = tls.certificate_refs if tls else ()
     if not references:
         message = "an HTTPS listener needs at least one certificate"
@@ -36,7 +36,7 @@ def resolve(read: Read, namespace: str, tls: ListenerTLSConfig | None, path: str
     secrets: list[NamespacedName] = []
     findings: list[Finding] = []
     for i, reference in enumerate(references):
-        secret, reason, message = certificate(read, Referrer(GATEWAY_GROUP, "Gateway", namespace), reference)
+        secret, reason, message = certificate(read, Referrer(GATEWAY_GROUP, parent.kind, parent.namespace), reference)
         if reason:
             findings.append(Finding(RESOLVED_REFS, reason, message, f"{path}.certificateRefs[{i}]"))
         elif secret not in secrets:

@@ -37,6 +37,10 @@ GATEWAY: Final = (
     Positive(ACCEPTED, "The Gateway has been scheduled by Gatewright"),
     Positive(PROGRAMMED, "Envoy has accepted the configuration"),
 )
+LISTENER_SET: Final = (
+    Positive(ACCEPTED, "The Gateway takes the ListenerSet"),
+    Positive(PROGRAMMED, "Envoy has accepted the configuration"),
+)
 LISTENER: Final = (
     Positive(ACCEPTED, "Listener has been successfully translated"),
     Positive(PROGRAMMED, "Envoy has accepted the listener"),

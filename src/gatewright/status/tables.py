@@ -58,12 +58,14 @@ STATUS_INPUTS: Final = (DELIVERIES, PROXY_HEALTH)
 
 CLASS_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("GatewayClass status")
 GATEWAY_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Gateway status")
+LISTENER_SET_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("ListenerSet status")
 ROUTE_STATUS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {kind: Ref(f"{kind} status") for kind in ROUTE_KINDS}
 BACKEND_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Backend status")
 
 DOCUMENTS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {
     "GatewayClass": CLASS_STATUS,
     "Gateway": GATEWAY_STATUS,
+    "ListenerSet": LISTENER_SET_STATUS,
     **ROUTE_STATUS,
     "Backend": BACKEND_STATUS,
 }

@@ -145,8 +145,8 @@ def configuration_name(read: Read, key: RouteConfigKey) -> str | None:
 
 
 def listener_name(key: ListenerKey) -> str:
-    """Name an xDS listener, filter chain or route configuration after a Gateway's listener."""
-    return f"{key.gateway}/{key.name}"
+    """Name an xDS listener, filter chain or route configuration after a listener."""
+    return str(key)
 
 
 def _host_head(listener: ListenerKey, host: str) -> bytes:
