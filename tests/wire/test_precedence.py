@@ -3,10 +3,13 @@
 from functools import cmp_to_key
 from typing import NamedTuple
 
-from hypothesis import given
+import msgspec
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gatewright.api.grpcroute import GRPCHeaderMatch, GRPCMethodMatch, GRPCRouteMatch
 from gatewright.api.httproute import HTTPHeaderMatch, HTTPPathMatch, HTTPQueryParamMatch, HTTPRouteMatch
+from gatewright.graph.matches import call, request
 from gatewright.graph.tables import RouteKey
 from gatewright.wire.matches import precedence
 
@@ -76,7 +79,9 @@ def first_that_decides(one: Candidate, other: Candidate) -> int:
 @given(st.lists(CANDIDATES, max_size=12, unique_by=lambda each: each[1:]))
 def test_sorting_by_precedence_is_going_through_the_specification(candidates: list[Candidate]) -> None:
     def key(each: Candidate) -> tuple[object, ...]:
-        return precedence(each.match, each.created, RouteKey("HTTPRoute", each.namespace, each.route), each.rule, each.place)
+        return precedence(
+            request(each.match, each.place), each.created, RouteKey("HTTPRoute", each.namespace, each.route), each.rule
+        )
 
     assert sorted(candidates, key=cmp_to_key(first_that_decides)) == sorted(candidates, key=key)
 
@@ -85,11 +90,43 @@ def test_header_names_that_differ_in_case_only_are_one_condition() -> None:
     twice = HTTPRouteMatch(headers=(HTTPHeaderMatch(name="A", value="1"), HTTPHeaderMatch(name="a", value="2")))
     route = RouteKey("HTTPRoute", "a", "x")
 
-    assert precedence(HTTPRouteMatch(headers=headers(1)), "", route, 0, 0) == precedence(twice, "", route, 0, 0)
+    assert precedence(request(HTTPRouteMatch(headers=headers(1))), "", route, 0) == precedence(request(twice), "", route, 0)
 
 
 def test_a_slash_at_the_end_of_a_prefix_counts_for_nothing() -> None:
     route = RouteKey("HTTPRoute", "a", "x")
     without, with_slash = (HTTPRouteMatch(path=HTTPPathMatch(value=value)) for value in ("/a", "/a/"))
 
-    assert precedence(without, "", route, 0, 0) == precedence(with_slash, "", route, 0, 0)
+    assert precedence(request(without), "", route, 0) == precedence(request(with_slash), "", route, 0)
+
+
+NAMES = st.sampled_from((None, "A", "Bb", "Ccc"))
+CALLS = st.builds(
+    GRPCRouteMatch,
+    method=st.none()
+    | st.builds(GRPCMethodMatch, service=NAMES, method=NAMES).filter(lambda each: bool(each.service or each.method)),
+    headers=SMALL.map(lambda count: tuple(GRPCHeaderMatch(name=f"h{i}", value="v") for i in range(count))),
+)
+
+
+def characters(match: GRPCRouteMatch) -> tuple[int, int, int]:
+    """What GRPCRouteRule compares, in its order: characters of the service, of the method, and headers."""
+    wanted = match.method or GRPCMethodMatch()
+    return len(wanted.service or ""), len(wanted.method or ""), len(match.headers)
+
+
+@given(CALLS, CALLS)
+def test_of_two_matches_for_one_call_the_one_that_says_more_is_tried_first(one: GRPCRouteMatch, other: GRPCRouteMatch) -> None:
+    assume(all(mine == theirs or None in {mine, theirs} for mine, theirs in zip(names(one), names(other), strict=True)))
+    assert (characters(one) > characters(other)) == (call(one).rank < call(other).rank)
+
+
+def names(match: GRPCRouteMatch) -> tuple[str | None, str | None]:
+    return (match.method.service, match.method.method) if match.method else (None, None)
+
+
+@given(MATCHES, CALLS)
+def test_where_the_path_says_as_much_a_call_comes_before_a_request(of_request: HTTPRouteMatch, of_call: GRPCRouteMatch) -> None:
+    same_path = msgspec.structs.replace(of_request, path=call(of_call).request.path)
+    assume(same_path.path.type != "RegularExpression")
+    assert call(of_call).rank < request(same_path).rank

@@ -155,6 +155,8 @@ def _prepare(message: Message, *, sensitive: bool) -> bool:
 
 
 def _prepare_any(message: AnyMessage, *, sensitive: bool) -> bool:
+    if not message.type_url:  # empty: that it is there is all that it says
+        return False
     inner = message_factory.GetMessageClass(descriptor(message.TypeName()))()
     inner.ParseFromString(message.value)
     redacted = _prepare(inner, sensitive=sensitive)

@@ -6,6 +6,8 @@ cluster of it). It sees the match and the listener it is rendered for, and nothi
 
 import msgspec
 from envoy.config.route.v3 import route_components_pb2 as route_pb
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
 
 from gatewright.api.filters import HTTPFilter
 from gatewright.api.httproute import HTTPRouteMatch
@@ -51,3 +53,10 @@ class RouteFilter:
         """Return what the filter adds to one weighted cluster, where it stands on a backend."""
         del spec, placement
         return route_pb.WeightedCluster.ClusterWeight()
+
+
+def packed(message: Message) -> AnyMessage:
+    """Return a message as the typed configuration of a filter."""
+    wrapped = AnyMessage()
+    wrapped.Pack(message, deterministic=True)
+    return wrapped

@@ -14,13 +14,11 @@ from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors, CorsPolicy
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue
 
 from gatewright.api.filters import HTTPCORSFilter, HTTPFilter
 from gatewright.api.httproute import HTTPHeaderMatch, HTTPRouteMatch
-from gatewright.features.base import Placement, RouteFilter
+from gatewright.features.base import Placement, RouteFilter, packed
 
 NAME: Final = "envoy.filters.http.cors"
 _ALL: Final = "*"
@@ -36,7 +34,7 @@ class CORS(RouteFilter):
     def route(self, spec: HTTPFilter, placement: Placement) -> route_pb.Route:
         """Return the policy of a route."""
         del placement
-        return route_pb.Route(typed_per_filter_config={NAME: _packed(_policy(spec.cors or HTTPCORSFilter()))})
+        return route_pb.Route(typed_per_filter_config={NAME: packed(_policy(spec.cors or HTTPCORSFilter()))})
 
 
 CROSS_ORIGIN: Final = CORS()
@@ -44,7 +42,7 @@ CROSS_ORIGIN: Final = CORS()
 
 def http_filter() -> HttpFilter:
     """Return the filter of a chain, off until a route has a policy."""
-    return HttpFilter(name=NAME, disabled=True, typed_config=_packed(Cors()))
+    return HttpFilter(name=NAME, disabled=True, typed_config=packed(Cors()))
 
 
 def preflight(match: HTTPRouteMatch) -> HTTPRouteMatch | None:
@@ -77,9 +75,3 @@ def _origin(origin: str) -> StringMatcher:
     if _ALL not in plain:
         return StringMatcher(exact=plain, ignore_case=True)
     return StringMatcher(safe_regex=RegexMatcher(regex="(?i)" + re.escape(plain).replace(r"\*", "[^/:]+")))
-
-
-def _packed(message: Message) -> AnyMessage:
-    wrapped = AnyMessage()
-    wrapped.Pack(message, deterministic=True)
-    return wrapped

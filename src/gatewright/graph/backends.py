@@ -2,13 +2,15 @@
 
 A cluster is named by what it is (kind, namespace, name, port), so routes that share a backend share a cluster. A reference is
 checked in the order that leaks nothing: kind, permission, existence, port. Endpoints are not looked at here: a Service without
-endpoints is resolved, and its requests are answered 503 by the proxy. Source: checklist section 11.6.
+endpoints is resolved, and its requests are answered 503 by the proxy. Calls of gRPC need HTTP/2, which many backends have and do
+not declare: they have a cluster of their own. Source: checklist section 11.6.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from gatewright.api.backend import Backend
 from gatewright.api.meta import NamespacedName
@@ -19,6 +21,9 @@ from gatewright.graph.backend_tls import resolve as tls_of
 from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.grants import Referrer, Target, permits
 from gatewright.graph.tables import BACKENDS, ONLY, SERVICES, SETTINGS, ClusterKey, RouteKey
+
+PROTOCOLS: Final[Mapping[str, str]] = {"GRPCRoute": "grpc"}
+"""What routes of a kind speak to their backends, where it is not up to those; see ClusterKey."""
 
 MINIMUM_LABELS: Final = 2
 _DISABLED: Final = "the Backend API is not enabled (EnvoyGateway extensionApis.enableBackend)"
@@ -35,8 +40,10 @@ class Resolution(msgspec.Struct, frozen=True):
 Resolver = Callable[[Read, NamespacedName, BackendObjectReference, str], Resolution]
 
 
-def resolve(read: Read, route: RouteKey, reference: BackendObjectReference, path: str) -> Resolution:
-    """Resolve one backendRef of `route` at field `path`."""
+def resolve(
+    read: Read, route: RouteKey, reference: BackendObjectReference, path: str, *, protocol: str | None = None
+) -> Resolution:
+    """Resolve one backendRef of `route` at field `path`, to speak `protocol` to it; that of the route's kind if none is named."""
     resolver = _RESOLVERS.get((reference.group, reference.kind))
     if resolver is None:
         known = " or ".join(kind_name(*each) for each in _RESOLVERS)
@@ -46,7 +53,9 @@ def resolve(read: Read, route: RouteKey, reference: BackendObjectReference, path
     if not permits(read, Referrer(GATEWAY_GROUP, route.kind, route.namespace), Target(reference.group, reference.kind, *target)):
         grant = f"no ReferenceGrant in namespace {target.namespace} lets {route.kind}s of {route.namespace}"
         return _unresolved("RefNotPermitted", f"{grant} refer to {reference.kind} {target.name}", path)
-    return resolver(read, target, reference, path)
+    found = resolver(read, target, reference, path)
+    protocol = PROTOCOLS.get(route.kind, "") if protocol is None else protocol
+    return structs.replace(found, cluster=found.cluster._replace(protocol=protocol)) if found.cluster and protocol else found
 
 
 def _service(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str) -> Resolution:

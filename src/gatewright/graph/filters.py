@@ -23,6 +23,7 @@ from gatewright.graph.tables import CONFIG_MAPS, HTTP_ROUTE_FILTERS, RouteKey
 EXTENSION: Final = ("gateway.envoyproxy.io", "HTTPRouteFilter")
 MAX_BODY_BYTES: Final = 1 << 20  # what a ConfigMap may hold
 _STATUSES: Final = range(200, 600)
+_SUCCESSES: Final = frozenset({None, *range(200, 300)})
 _BODY_ENTRY: Final = "response.body"
 
 
@@ -117,16 +118,18 @@ def _extension(
     body, problem = _body(read, route.namespace, found.spec)
     problems = [Finding(RESOLVED_REFS, "BackendNotFound", f"HTTPRouteFilter {key}: {problem}", path)] if problem else []
     problems += [
-        Finding(ACCEPTED, "UnsupportedValue", f"HTTPRouteFilter {key}: {each}", path) for each in _unsupported(found.spec)
+        Finding(ACCEPTED, "UnsupportedValue", f"HTTPRouteFilter {key}: {each}", path) for each in _unsupported(route, found.spec)
     ]
     return RuleFilter(spec, extension=found.spec, body=body), tuple(problems)
 
 
-def _unsupported(spec: HTTPRouteFilterSpec) -> list[str]:
-    """Say what of an HTTPRouteFilter cannot be honoured."""
+def _unsupported(route: RouteKey, spec: HTTPRouteFilterSpec) -> list[str]:
+    """Say what of an HTTPRouteFilter cannot be honoured on a route."""
     unknown = {"credentialInjection": spec.credential_injection, "matches": spec.matches}
     problems = [f"spec.{name} is not supported yet" for name, value in unknown.items() if value]
     status = spec.direct_response.status_code if spec.direct_response else None
+    if route.kind == "GRPCRoute" and spec.direct_response and status in _SUCCESSES:
+        problems.append("spec.directResponse with a status of success is no answer to a call of gRPC; use an error")
     if status is not None and status not in _STATUSES:
         problems.append(f"spec.directResponse.statusCode {status} is not between {_STATUSES[0]} and {_STATUSES[-1]}")
     rewrite = spec.url_rewrite

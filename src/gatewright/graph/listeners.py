@@ -21,7 +21,10 @@ from gatewright.graph.specs import ListenerSpec, port_key
 from gatewright.graph.tables import ListenerKey, MachinePort, PortKey
 from gatewright.graph.tls import ListenerTls, resolve
 
-SUPPORTED_KINDS: Final[Mapping[str, tuple[str, ...]]] = {"HTTP": ("HTTPRoute",), "HTTPS": ("HTTPRoute",)}
+SUPPORTED_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "HTTP": ("HTTPRoute", "GRPCRoute"),
+    "HTTPS": ("HTTPRoute", "GRPCRoute"),
+}
 """The kinds of routes that listeners of each protocol take."""
 
 

@@ -1,21 +1,27 @@
 """Route rules, resolved: what each rule leads to, and what is wrong with it. One entry of `KINDS` a kind of routes.
 
 A rule forwards to weighted clusters, answers with a redirect, or answers with an error. Backends that cannot be resolved keep
-their share of requests as errors (500), and so do those with a filter that cannot be honoured. A rule with a filter or match
-that cannot be honoured answers 500 as a whole rather than leave it out; only a match that Envoy cannot express is not there.
-Source: Gateway API HTTPRouteRule; checklist section 12.
+their share of requests as errors, and so do those with a filter that cannot be honoured. A rule with a filter or match that
+cannot be honoured answers with errors as a whole rather than leave it out; only a match that Envoy cannot express is not there.
+Rules of a GRPCRoute are put as HTTP rules, so that all of this is written once. Sources: Gateway API HTTPRouteRule and
+GRPCRouteRule; checklist sections 12 and 13.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from gatewright.api.httproute import HTTPRoute, HTTPRouteMatch, HTTPRouteRule
+from msgspec.structs import asdict
+
+from gatewright.api.filters import GRPCFilter, HTTPFilter
+from gatewright.api.grpcroute import GRPCRoute, GRPCRouteRule
+from gatewright.api.httproute import HTTPBackendRef, HTTPRoute, HTTPRouteRule, HTTPRouteTimeouts
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph import backends, failover, filters, regexes
+from gatewright.graph import backends, failover, filters, matches
 from gatewright.graph.attachment import Attachable, BoundRoute, bind
 from gatewright.graph.failover import Candidate
-from gatewright.graph.findings import ACCEPTED, Finding
+from gatewright.graph.findings import Finding
+from gatewright.graph.matches import Matches
 from gatewright.graph.rules import RouteFacts, RuleFacts, Share
 from gatewright.graph.tables import ROUTE_FACTS, ClusterKey, FailoverKey, ProxyCluster, RouteKey
 
@@ -68,36 +74,55 @@ def wanted(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> Cl
 
 
 def _http(read: Read, key: RouteKey, route: HTTPRoute) -> RouteFacts:
-    return RouteFacts(tuple(_rule(read, key, i, rule) for i, rule in enumerate(route.spec.rules)))
+    rules = enumerate(route.spec.rules)
+    return RouteFacts(tuple(_rule(read, key, i, rule, matches.of_requests(rule.matches, _field(i))) for i, rule in rules))
 
 
-def _http_hostnames(route: HTTPRoute) -> tuple[str, ...]:
+def _grpc(read: Read, key: RouteKey, route: GRPCRoute) -> RouteFacts:
+    judged = [(rule, matches.of_calls(rule.matches, _field(i))) for i, rule in enumerate(route.spec.rules)]
+    return RouteFacts(tuple(_rule(read, key, i, _as_http(rule, found), found) for i, (rule, found) in enumerate(judged)))
+
+
+def _field(rule: int) -> str:
+    return f"spec.rules[{rule}].matches"
+
+
+def _as_http(rule: GRPCRouteRule, found: Matches) -> HTTPRouteRule:
+    """Put a rule for calls as one for requests; the caller alone says how long a call may take (grpc-timeout)."""
+    return HTTPRouteRule(
+        name=rule.name,
+        matches=tuple(each.request for each in found.usable),
+        filters=_filters(rule.filters),
+        backend_refs=tuple(HTTPBackendRef(**asdict(each) | {"filters": _filters(each.filters)}) for each in rule.backend_refs),
+        timeouts=HTTPRouteTimeouts(request="0s"),
+        session_persistence=rule.session_persistence,
+    )
+
+
+def _filters(filters: tuple[GRPCFilter, ...]) -> tuple[HTTPFilter, ...]:
+    return tuple(HTTPFilter(**asdict(each)) for each in filters)
+
+
+def _hostnames(route: HTTPRoute | GRPCRoute) -> tuple[str, ...]:
     return route.spec.hostnames
 
 
-KINDS: Final[Mapping[str, RouteKind]] = {"HTTPRoute": RouteKind(_http, _http_hostnames)}
+KINDS: Final[Mapping[str, RouteKind]] = {"HTTPRoute": RouteKind(_http, _hostnames), "GRPCRoute": RouteKind(_grpc, _hostnames)}
 
 
-def _rule(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule) -> RuleFacts:
+def _rule(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule, found: Matches) -> RuleFacts:
     path = f"spec.rules[{index}]"
-    matches = [_match(match, f"{path}.matches[{i}]") for i, match in enumerate(rule.matches)]
-    dropped = frozenset(i for i, problems in enumerate(matches) if problems)
     resolved = filters.resolve(read, route, rule.filters, rule.matches, f"{path}.filters")
     candidates, unresolved = _backends(read, route, rule, path)
-    findings = (*(problem for problems in matches for problem in problems), *resolved.findings, *unresolved)
-    broken = bool(dropped or resolved.broken)
-    return RuleFacts(index, rule, resolved.filters, failover.arrange(candidates), broken, dropped, findings)
-
-
-def _match(match: HTTPRouteMatch, path: str) -> tuple[Finding, ...]:
-    """Check every regular expression of a match."""
-    patterns = [(f"{path}.path.value", match.path.value)] if match.path.type == "RegularExpression" else []
-    patterns += [(f"{path}.headers[{i}].value", h.value) for i, h in enumerate(match.headers) if h.type == "RegularExpression"]
-    patterns += [
-        (f"{path}.queryParams[{i}].value", q.value) for i, q in enumerate(match.query_params) if q.type == "RegularExpression"
-    ]
-    return tuple(
-        Finding(ACCEPTED, "UnsupportedValue", problem, where) for where, text in patterns if (problem := regexes.problem(text))
+    return RuleFacts(
+        index=index,
+        rule=rule,
+        calls=route.kind == "GRPCRoute",
+        matches=found.usable,
+        filters=resolved.filters,
+        shares=failover.arrange(candidates),
+        broken=bool(found.findings or resolved.broken),
+        findings=(*found.findings, *resolved.findings, *unresolved),
     )
 
 

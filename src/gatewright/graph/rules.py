@@ -1,12 +1,28 @@
 """Rows of resolved route rules: what a rule leads to, and what is wrong with it."""
 
+from typing import TypeAlias
+
 import msgspec
 
 from gatewright.api.filters import HTTPFilter
-from gatewright.api.httproute import HTTPRouteRule
+from gatewright.api.httproute import HTTPRouteMatch, HTTPRouteRule
 from gatewright.api.httproutefilter import HTTPRouteFilterSpec
 from gatewright.graph.findings import ACCEPTED, Finding, of
 from gatewright.graph.tables import ClusterKey, FailoverKey
+
+Rank: TypeAlias = tuple[int, int, int, bool, int, int]
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A match of a rule, as the HTTP match that it comes to.
+
+    `index` is its place in the rule, -1 where the rule has none; `rank` orders the matches of a host, those that are tried first
+    being the smallest.
+    """
+
+    index: int
+    request: HTTPRouteMatch
+    rank: Rank
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -34,14 +50,19 @@ class RuleFilter(msgspec.Struct, frozen=True):
 
 
 class RuleFacts(msgspec.Struct, frozen=True):
-    """A rule resolved. `broken` rules answer 500 as a whole; matches in `dropped` cannot even be expressed."""
+    """A rule resolved, of an HTTPRoute or put as one.
+
+    `calls` is whether it is for calls of gRPC; `broken` rules answer with an error as a whole; a match that cannot even be
+    expressed is not among `matches`.
+    """
 
     index: int
     rule: HTTPRouteRule
+    calls: bool
+    matches: tuple[Match, ...]
     filters: tuple[RuleFilter, ...]
     shares: tuple[Share, ...]
     broken: bool
-    dropped: frozenset[int]
     findings: tuple[Finding, ...]
 
     @property

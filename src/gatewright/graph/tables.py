@@ -107,12 +107,16 @@ class RouteKey(NamedTuple):
 
 
 class ClusterKey(NamedTuple):
-    """A backend as a cluster: what it is, not who mentions it. `kind` is `service` or `backend`; a Backend has port 0."""
+    """A backend as a cluster: what it is, not who mentions it. `kind` is `service` or `backend`; a Backend has port 0.
+
+    `protocol` is what is spoken to it where it does not say otherwise: `grpc` for calls, which need HTTP/2; mostly it is empty.
+    """
 
     kind: str
     namespace: str
     name: str
     port: int
+    protocol: str = ""
 
 
 class FailoverKey(NamedTuple):

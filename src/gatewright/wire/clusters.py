@@ -31,11 +31,14 @@ _WEBSOCKET: Final = frozenset({"kubernetes.io/ws", "kubernetes.io/wss", "gateway
 
 
 def cluster_name(key: ClusterKey | FailoverKey) -> str:
-    """Name a cluster: `service/<namespace>/<name>/<port>`, `backend/<namespace>/<name>`, or `failover/` and those in order."""
+    """Name a cluster: `service/<namespace>/<name>/<port>`, `backend/<namespace>/<name>`, or `failover/` and those in order.
+
+    The cluster of calls to a backend ends in `/grpc`.
+    """
     if isinstance(key, FailoverKey):
         return f"failover/{'|'.join(cluster_name(cluster) for cluster in key.clusters)}"
-    name = f"{key.kind}/{key.namespace}/{key.name}"
-    return f"{name}/{key.port}" if key.port else name
+    parts = (key.kind, key.namespace, key.name, str(key.port or ""), key.protocol)
+    return "/".join(part for part in parts if part)
 
 
 def render(read: Read, key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> Resource | None:
@@ -64,7 +67,7 @@ def _service(read: Read, key: ClusterKey) -> cluster_pb2.Cluster | None:
     if service is None:
         return None
     cluster = _eds(key)
-    _set_options(cluster, _protocols(_app_protocols(service, key.port)))
+    _set_options(cluster, _protocols(_app_protocols(service, key.port) | {key.protocol}))
     return cluster
 
 
@@ -76,7 +79,7 @@ def _backend(read: Read, key: ClusterKey) -> cluster_pb2.Cluster | None:
     backend = read(BACKENDS, NamespacedName(key.namespace, key.name))
     if backend is None:
         return None
-    names = frozenset(backend.spec.app_protocols)
+    names = frozenset(backend.spec.app_protocols) | {key.protocol}
     named = any(endpoint.fqdn for endpoint in backend.spec.endpoints)
     cluster = _dns(key, backend) if named else _eds(key)
     if backend.spec.tls:

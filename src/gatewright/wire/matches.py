@@ -1,38 +1,24 @@
 """HTTPRoute matches as Envoy route matches, and the order in which they are tried.
 
-Precedence is the Gateway API's: exact path, then (ours, as Envoy Gateway's) regular expressions, then prefixes; longer first;
-then a method, more headers, more query parameters; then the oldest route, its name, and the order of rules and matches in it.
+Precedence is the Gateway API's: the more specific match (`graph.matches` ranks them), then the oldest route, its name, and the
+order of rules and matches in it.
 """
-
-from typing import Final
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from gatewright.api.httproute import HTTPHeaderMatch, HTTPPathMatch, HTTPQueryParamMatch, HTTPRouteMatch
+from gatewright.graph.matches import CALL
+from gatewright.graph.rules import Match, Rank
 from gatewright.graph.tables import RouteKey
 
-Precedence = tuple[int, int, bool, int, int, str, str, str, int, int]
-
-_PATH_RANK: Final = {"Exact": 0, "RegularExpression": 1, "PathPrefix": 2}
+Precedence = tuple[Rank, str, str, str, str, int, int]
 
 
-def precedence(match: HTTPRouteMatch, created: str, route: RouteKey, rule: int, index: int) -> Precedence:
+def precedence(match: Match, created: str, route: RouteKey, rule: int) -> Precedence:
     """Sort key of a match among all of its host; smaller is tried first."""
-    length = len(match.path.value.rstrip("/") if match.path.type == "PathPrefix" else match.path.value)
-    return (
-        _PATH_RANK[match.path.type],
-        -length,
-        match.method is None,
-        -len({header.name.lower() for header in match.headers}),
-        -len(match.query_params),
-        created,
-        route.namespace,
-        route.name,
-        rule,
-        index,
-    )
+    return (match.rank, created, route.namespace, route.name, route.kind, rule, match.index)
 
 
 def route_match(match: HTTPRouteMatch) -> route_pb.RouteMatch:
@@ -57,6 +43,8 @@ def _path(path: HTTPPathMatch) -> route_pb.RouteMatch:
 
 
 def _header(header: HTTPHeaderMatch) -> route_pb.HeaderMatcher:
+    if header == CALL:  # every entry for calls has it, and Envoy looks at it before the path: it must cost nothing
+        return route_pb.HeaderMatcher(name=header.name, string_match=StringMatcher(prefix=header.value.removesuffix(".*")))
     return route_pb.HeaderMatcher(name=header.name, string_match=_string(header.type, header.value))
 
 

@@ -13,7 +13,6 @@ from envoy.config.route.v3 import route_components_pb2 as route_pb
 from envoy.config.route.v3 import route_pb2
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from gatewright.api.httproute import HTTPRouteMatch
 from gatewright.features.cors import preflight
 from gatewright.flow import Read
 from gatewright.graph.attachment import BoundRoute, Place, rivals
@@ -29,9 +28,6 @@ from gatewright.wire.tables import CONFIG_HOSTS
 _ROUTE_NAME: Final = route_pb.Route.NAME_FIELD_NUMBER
 _HOST_ROUTES: Final = route_pb.VirtualHost.ROUTES_FIELD_NUMBER
 _CONFIG_HOSTS: Final = route_pb2.RouteConfiguration.VIRTUAL_HOSTS_FIELD_NUMBER
-
-
-_EVERYTHING: Final = (HTTPRouteMatch(),)
 _MISDIRECTED: Final = 421
 
 
@@ -168,12 +164,10 @@ def _entries(route: BoundRoute, site: Site) -> tuple[Entry, ...]:
 def _rule_entries(route: BoundRoute, rule: RuleFacts, site: Site) -> Iterator[Entry]:
     name = f"{route.key.kind.lower()}/{route.key.namespace}/{route.key.name}/rule/{rule.index}/match/"
     crosses_origins = any(each.spec.type == "CORS" for each in rule.filters)
-    for i, match in enumerate(rule.rule.matches or _EVERYTHING):
-        if i in rule.dropped:
-            continue
-        order = precedence(match, route.created, route.key, rule.index, i)
-        place = f"{name}{i if rule.rule.matches else -1}/"
-        yield Entry(order, place, serialised(rule_route(rule, match, site)))
-        asked_before = preflight(match) if crosses_origins else None
+    for match in rule.matches:
+        order = precedence(match, route.created, route.key, rule.index)
+        place = f"{name}{match.index}/"
+        yield Entry(order, place, serialised(rule_route(rule, match.request, site)))
+        asked_before = preflight(match.request) if crosses_origins else None
         if asked_before is not None:
             yield Entry(order, f"{place}preflight/", serialised(rule_route(rule, asked_before, site)))

@@ -1,8 +1,8 @@
 """A resolved rule as Envoy's Route: where its requests go, or what answers them.
 
 Backends without a cluster keep their share as a weighted cluster that does not exist, which Envoy answers with the route's
-cluster_not_found_response_code. A rule without any usable share answers 500 by itself. Sources: conventions, section 2 ("Weighted
-routing"); Envoy RouteAction.
+cluster_not_found_response_code. A rule without any usable share answers 500 by itself. For calls of gRPC both are 503, that
+is UNAVAILABLE. Sources: conventions, section 2 ("Weighted routing"); Envoy RouteAction.
 """
 
 from typing import Final
@@ -14,13 +14,14 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 
 from gatewright.api.durations import milliseconds
 from gatewright.api.httproute import HTTPRouteMatch, HTTPRouteTimeouts
-from gatewright.features import ROUTE_FILTERS, Placement
+from gatewright.features import ROUTE_FILTERS, Placement, grpc
 from gatewright.graph.rules import RuleFacts, Share
 from gatewright.wire.clusters import cluster_name
 from gatewright.wire.matches import route_match
 
 INVALID_BACKEND: Final = "invalid-backend-cluster"
 _ERROR: Final = 500
+_UNAVAILABLE: Final = 503
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -33,9 +34,11 @@ class Site(msgspec.Struct, frozen=True):
 def rule_route(rule: RuleFacts, match: HTTPRouteMatch, site: Site) -> route_pb.Route:
     """Render one match of a rule, without its name."""
     route = route_pb.Route(match=route_match(match))
+    if rule.calls:
+        route.MergeFrom(grpc.route())
     serving = [share for share in rule.shares if share.weight]
     if rule.broken or not (rule.answers or any(share.cluster for share in serving)):
-        route.direct_response.status = _ERROR
+        route.direct_response.status = _UNAVAILABLE if rule.calls else _ERROR
         return route
     if not rule.answers:
         route.route.CopyFrom(_action(rule, serving))
@@ -52,8 +55,10 @@ def _action(rule: RuleFacts, serving: list[Share]) -> route_pb.RouteAction:
         action.cluster = cluster_name(serving[0].cluster)
     else:
         action.weighted_clusters.clusters.extend(_weighted(share) for share in serving)
-        if not all(share.cluster for share in serving):
+        if not rule.calls and not all(share.cluster for share in serving):  # it is 503 by itself
             action.cluster_not_found_response_code = route_pb.RouteAction.INTERNAL_SERVER_ERROR
+    if rule.calls:
+        action.max_stream_duration.CopyFrom(grpc.deadline())
     if rule.rule.timeouts is not None:
         _set_timeouts(action, rule.rule.timeouts)
     return action
