@@ -18,7 +18,7 @@ from gatewright.status import gateways as gateway_status
 from gatewright.status import listenersets as listener_set_status
 from gatewright.status import routes as route_status
 from gatewright.status import tables as s
-from gatewright.wire import clusters, endpoints, secrets
+from gatewright.wire import clusters, endpoints, path_tree, secrets
 from gatewright.wire import listeners as wire_listeners
 from gatewright.wire import routes as wire_routes
 from gatewright.wire import tables as w
@@ -81,6 +81,11 @@ def _graph(world: World) -> None:
 def _wire(world: World) -> None:
     world.derived(w.RENDERED, g.BOUND, wire_routes.render)  # bytes, once a route
     world.index(w.HOST_ENTRIES, w.RENDERED, wire_routes.by_host)
+    world.derived(w.LOOKED_UP_HOSTS, w.HOST_ENTRIES, path_tree.looked_up)  # hosts with very many routes
+    world.derived(w.LOOKED_UP_ROUTES, w.RENDERED, path_tree.spread)
+    world.index(w.PATH_ENTRIES, w.LOOKED_UP_ROUTES, path_tree.by_path)
+    world.derived(w.LEAVES, w.PATH_ENTRIES, path_tree.leaf)
+    world.index(w.LEAVES_OF_HOST, w.LEAVES, path_tree.by_host)
     world.derived(w.VIRTUAL_HOSTS, w.HOST_ENTRIES, wire_routes.virtual_host)
     world.index(w.CONFIG_HOSTS, w.VIRTUAL_HOSTS, wire_routes.by_config)
     world.derived(w.CLUSTERS, g.WANTED_CLUSTERS, clusters.render)

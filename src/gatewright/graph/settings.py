@@ -15,8 +15,9 @@ class GraphSettings(msgspec.Struct, frozen=True):
     `shift_low_ports`: listener ports below 1024 bind at port + 10000, as in a container behind a Service (conventions, section
     6). `shared_host`: all proxies bind ports of one machine, so what one has the others cannot. `host_addresses`: where Gateways
     that ask for no address are reached; None in a cluster, where proxies bind all of their own and the fleet says how these are
-    reached. `system_authorities`: the file, where proxies run, with the authorities that the system trusts. `envoy_proxy` shapes
-    the proxies that no EnvoyProxy does. `gateway_namespace_mode`: the objects of a proxy are made beside its Gateway.
+    reached. `tree_from`: how many routes a host has from which on they are looked up by path. `system_authorities`: the file,
+    where proxies run, with the authorities that the system trusts. `envoy_proxy` shapes the proxies that no EnvoyProxy does.
+    `gateway_namespace_mode`: the objects of a proxy are made beside its Gateway.
     """
 
     controller_name: str = CONTROLLER_NAME
@@ -24,6 +25,7 @@ class GraphSettings(msgspec.Struct, frozen=True):
     shift_low_ports: bool = False
     shared_host: bool = False
     host_addresses: tuple[str, ...] | None = ("127.0.0.1",)
+    tree_from: int = 100
     system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"
     envoy_proxy: EnvoyProxySpec | None = None
     gateway_namespace_mode: bool = False

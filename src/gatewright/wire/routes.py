@@ -1,8 +1,8 @@
 """HTTP routes as bytes: entries, virtual hosts, route configurations.
 
 A route's entries are rendered once; a virtual host joins the entries of all its routes in the order of the Gateway API's
-precedence; a route configuration joins its virtual hosts. Joining is concatenation, so a change costs one rendering and two
-joins. Names are Envoy Gateway's (conventions, section 1).
+precedence, very many of them as a tree; a route configuration joins its virtual hosts. Joining is concatenation, so a change
+costs one rendering and two joins. Names are Envoy Gateway's (conventions, section 1).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,38 +19,18 @@ from gatewright.graph.attachment import BoundRoute, Place, rivals
 from gatewright.graph.filters import MAX_BODY_BYTES
 from gatewright.graph.rules import RuleFacts
 from gatewright.graph.tables import PORTS, ListenerKey, PortKey, RouteConfigKey, RouteKey, VirtualHostKey
-from gatewright.wire.encoding import field, serialised, text
-from gatewright.wire.matches import Precedence, precedence
+from gatewright.wire import path_tree
+from gatewright.wire.encoding import field, serialised
+from gatewright.wire.entries import Entry, HostEntries, RenderedRoute, entry, named, ordered
+from gatewright.wire.matches import precedence
 from gatewright.wire.resource import ROUTES, Resource, resource
 from gatewright.wire.rules import Site, rule_route
 from gatewright.wire.tables import CONFIG_HOSTS
 
-_ROUTE_NAME: Final = route_pb.Route.NAME_FIELD_NUMBER
 _HOST_ROUTES: Final = route_pb.VirtualHost.ROUTES_FIELD_NUMBER
+_HOST_MATCHER: Final = route_pb.VirtualHost.MATCHER_FIELD_NUMBER
 _CONFIG_HOSTS: Final = route_pb2.RouteConfiguration.VIRTUAL_HOSTS_FIELD_NUMBER
 _MISDIRECTED: Final = 421
-
-
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One match of one rule, rendered but for its name, which ends in the host."""
-
-    order: Precedence
-    name: str
-    body: bytes
-
-
-class RenderedRoute(msgspec.Struct, frozen=True):
-    """The entries of a route for each host that serves it."""
-
-    key: RouteKey
-    hosts: tuple[tuple[VirtualHostKey, ListenerKey, tuple[Entry, ...]], ...]
-
-
-class HostEntries(msgspec.Struct, frozen=True):
-    """The entries of one route on one host of a listener."""
-
-    listener: ListenerKey
-    entries: tuple[Entry, ...]
 
 
 class VirtualHostBytes(msgspec.Struct, frozen=True, gc=False):
@@ -82,12 +62,15 @@ def by_host(key: RouteKey, rendered: RenderedRoute) -> Iterator[tuple[VirtualHos
 
 def virtual_host(read: Read, key: VirtualHostKey, members: Mapping[RouteKey, HostEntries]) -> VirtualHostBytes:
     """Join the entries of all routes of a host, most specific match first."""
-    del read
     listener = next(iter(members.values())).listener
-    entries = sorted((entry for each in members.values() for entry in each.entries), key=lambda entry: entry.order)
-    suffix = (key.host or "*").replace(".", "_")
-    joined = b"".join(field(_HOST_ROUTES, entry.body + text(_ROUTE_NAME, entry.name + suffix)) for entry in entries)
-    return VirtualHostBytes(key.config, field(_CONFIG_HOSTS, _host_head(listener, key.host) + joined))
+    body = _host_head(listener, key.host)
+    matcher = path_tree.matcher(read, key)
+    if matcher is None:
+        entries = ordered(entry for each in members.values() for entry in each.entries)
+        body += b"".join(field(_HOST_ROUTES, named(entry, key.host)) for entry in entries)
+    else:
+        body += field(_HOST_MATCHER, matcher)
+    return VirtualHostBytes(key.config, field(_CONFIG_HOSTS, body))
 
 
 def by_config(key: VirtualHostKey, host: VirtualHostBytes) -> Iterator[tuple[RouteConfigKey, str, bytes]]:
@@ -167,7 +150,7 @@ def _rule_entries(route: BoundRoute, rule: RuleFacts, site: Site) -> Iterator[En
     for match in rule.matches:
         order = precedence(match, route.created, route.key, rule.index)
         place = f"{name}{match.index}/"
-        yield Entry(order, place, serialised(rule_route(rule, match.request, site)))
+        yield entry(order, place, rule_route(rule, match.request, site))
         asked_before = preflight(match.request) if crosses_origins else None
         if asked_before is not None:
-            yield Entry(order, f"{place}preflight/", serialised(rule_route(rule, asked_before, site)))
+            yield entry(order, f"{place}preflight/", rule_route(rule, asked_before, site))

@@ -1,7 +1,7 @@
 """The tables of rendered configuration by name; what a proxy is sent are the five `RESOURCES` tables."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from gatewright.flow import Ref
 from gatewright.graph.tables import PortKey, ProxyCluster, ProxySecret, RouteConfigKey, RouteKey, VirtualHostKey
@@ -9,10 +9,25 @@ from gatewright.wire.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from gatewright.wire.resource import ENDPOINTS as ENDPOINTS_TYPE
 
 if TYPE_CHECKING:
-    from gatewright.wire.routes import HostEntries, RenderedRoute, VirtualHostBytes
+    from gatewright.wire.entries import Entry, HostEntries, RenderedRoute
+    from gatewright.wire.path_tree import Leaf, LookedUpRoute
+    from gatewright.wire.routes import VirtualHostBytes
+
+
+class PathKey(NamedTuple):
+    """A path of a host whose routes are looked up by path; empty for those that may match anywhere."""
+
+    host: VirtualHostKey
+    path: str
+
 
 RENDERED: Ref[RouteKey, "RenderedRoute"] = Ref("rendered routes")
 HOST_ENTRIES: Ref[VirtualHostKey, Mapping[RouteKey, "HostEntries"]] = Ref("route entries by host")
+LOOKED_UP_HOSTS: Ref[VirtualHostKey, Literal[True]] = Ref("hosts looked up by path")
+LOOKED_UP_ROUTES: Ref[RouteKey, "LookedUpRoute"] = Ref("routes looked up by path")
+PATH_ENTRIES: Ref[PathKey, Mapping[RouteKey, "tuple[Entry, ...]"]] = Ref("route entries by path")
+LEAVES: Ref[PathKey, "Leaf"] = Ref("leaves of path trees")
+LEAVES_OF_HOST: Ref[VirtualHostKey, Mapping[str, "Leaf"]] = Ref("leaves by host")
 VIRTUAL_HOSTS: Ref[VirtualHostKey, "VirtualHostBytes"] = Ref("virtual hosts")
 CONFIG_HOSTS: Ref[RouteConfigKey, Mapping[str, bytes]] = Ref("virtual hosts by route configuration")
 
