@@ -31,6 +31,20 @@ spec:
 """
 
 
+def listener_set(name: str, listeners: str, *, parent: str, namespace: str = "default") -> str:
+    """A ListenerSet that adds these listeners (YAML of the list) to a Gateway, `namespace/name`."""
+    where, _, gateway_name = parent.partition("/")
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+  parentRef: {{name: {gateway_name}, namespace: {where}}}
+  listeners:
+{_list(listeners)}
+"""
+
+
 def https(name: str, port: int, *secrets: str, hostname: str = "") -> str:
     """An HTTPS listener (YAML of the list) that shows the certificates of these Secrets."""
     host = f", hostname: {hostname!r}" if hostname else ""
