@@ -3,6 +3,7 @@
 #   make quickstart    a gateway in front of a demo backend, until Ctrl-C      (PORT=8888 BACKEND_PORT=3000)
 #   make test          unit, golden, property, ADS and end-to-end tests        (ARGS="-k listeners -x" goes to pytest)
 #   make test-kubernetes  the same in a real cluster, and the official conformance suite  (needs Linux, root, nft, kubectl, Go 1.26)
+#   make bench         what a change costs, beside Envoy's own floor  (BENCH=changes|paths|cold|zero_errors ARGS="--routes 1000")
 #   make check         formatter, linter, types, import contracts, sizes
 #   make format        lets ruff rewrite what it can
 #   make lock          solves the dependencies anew and writes the lock files (needs a package index)
@@ -14,6 +15,7 @@ PYTHON       ?=
 PORT         ?= 8888
 BACKEND_PORT ?= 3000
 ARGS         ?=
+BENCH        ?= changes
 UV_VERSION   := 0.13.9
 
 VENV    := .venv
@@ -28,7 +30,7 @@ BED         := testbed/bin/conformance.test
 BED_SOURCES := $(wildcard testbed/*.go testbed/go.* testbed/coredns/*.go testbed/coredns/go.* testbed/conformance/*.go testbed/conformance/go.*)
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-kubernetes check format lock clean
+.PHONY: help quickstart test test-kubernetes bench check format lock clean
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -57,6 +59,9 @@ $(BED): $(BED_SOURCES)
 
 test-kubernetes: $(DEV) $(BED)
 	@exec $(RUN) -m pytest tests/kubernetes $(ARGS)
+
+bench: $(DEV)
+	@exec $(RUN) -m bench.$(BENCH) $(ARGS)
 
 check: $(DEV)
 	@exec $(RUN) scripts/check.py

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("src", "tests", "scripts")
+FOLDERS = ("src", "tests", "scripts", "bench")
 CHECKS: dict[str, tuple[str, ...]] = {
     "format": ("-m", "ruff", "format", "--check", *FOLDERS),
     "lint": ("-m", "ruff", "check", "--quiet", *FOLDERS),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONGEST_FUNCTION = 100
 LONGEST_MODULE = 400
 SHARES = {50: 100, 90: 30, 99: 70}  # this percentage of functions is no longer than so many lines
-FOLDERS = ("src", "scripts", "tests")
+FOLDERS = ("src", "scripts", "tests", "bench")
 JUDGED_BY_SHARE = "src"
 
 

@@ -28,7 +28,9 @@ DRAIN_SECONDS: Final = 5
 JSON = Any  # what json.loads returns
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """A connection to a Unix socket."""
+
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=10)
         self._path = path
@@ -173,7 +175,7 @@ spec: {{controllerName: {CONTROLLER}}}
 
     def get(self, path: str) -> tuple[int, str]:
         """Ask the admin socket: status and text."""
-        with closing(_UnixConnection((self.state / "admin.sock").resolve())) as connection:
+        with closing(UnixConnection((self.state / "admin.sock").resolve())) as connection:
             connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read().decode()
