@@ -6,7 +6,10 @@ from tests.api.samples import ABSENT
 _SESSION = "spec.rules[0].sessionPersistence"
 SESSION_CASES = (
     Case(
-        "HTTPRoute", {f"{_SESSION}.cookie.lifetimeType": "Permanent"}, _SESSION, "AbsoluteTimeout must be specified when cookie"
+        "HTTPRoute",
+        {_SESSION: {"cookie": {"lifetimeType": "Permanent"}}},
+        _SESSION,
+        "AbsoluteTimeout must be specified when cookie",
     ),
     Case(
         "XBackendTrafficPolicy",
@@ -26,8 +29,8 @@ SESSION_CASES = (
         _SESSION,
         "cookieConfig can only be set with type Cookie",
     ),
-    Case("HTTPRoute", {f"{_SESSION}.header": {"name": "a"}}, _SESSION, "header must be nil if type is not Header"),
-    Case("HTTPRoute", {f"{_SESSION}.sessionName": "a"}, _SESSION, "sessionName and cookieConfig cannot be used together"),
+    Case("HTTPRoute", {_SESSION: {"header": {"name": "a"}}}, _SESSION, "header must be nil if type is not Header"),
+    Case("HTTPRoute", {f"{_SESSION}.cookie": {}}, _SESSION, "sessionName and cookieConfig cannot be used together"),
 )
 
 _PORT_NAME = "spec.port.name"

@@ -72,7 +72,7 @@ spec:
       filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {remove: [server]}}]
     timeouts: {request: 10s, backendRequest: 2s}
     retry: {codes: [503], attempts: 2, backoff: 10ms}
-    sessionPersistence: {cookie: {name: session}}
+    sessionPersistence: {sessionName: session, cookieConfig: {}}
   - matches: [{path: {value: /old}}]
     filters:
     - type: RequestRedirect
@@ -138,7 +138,7 @@ metadata: {name: sample}
 spec:
   type: ExternalHostname
   externalHostname: {hostname: api.example.com}
-  port: {name: https, port: 443}
+  port: {port: 443}
   protocol: HTTP2
   tls:
     mode: ClientAndServer

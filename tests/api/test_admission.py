@@ -103,11 +103,11 @@ def test_null_in_a_list_is_refused() -> None:
 
 
 def test_whole_floats_are_integers() -> None:
-    """JSON has one kind of number: 80.0 is a port, 80.5 is none."""
-    assert admitted(SAMPLES["TCPRoute"]) == admitted(changed("TCPRoute", {"spec.rules[0].backendRefs[0].port": 5432.0}))
-    assert {"spec.rules[0].backendRefs[0].port": "80.5 is not an integer"} == refused(
-        changed("TCPRoute", {"spec.rules[0].backendRefs[0].port": 80.5})
-    )
+    """JSON has one kind of number: 1.0 is a weight and 1.5 is none. CEL has two: a field that rules ask for is no 80.0."""
+    backend = "spec.rules[0].backendRefs[0]"
+    assert admitted(SAMPLES["TCPRoute"]) == admitted(changed("TCPRoute", {f"{backend}.weight": 1.0}))
+    assert {f"{backend}.weight": "1.5 is not an integer"} == refused(changed("TCPRoute", {f"{backend}.weight": 1.5}))
+    assert {f"{backend}.port": "80.0 is not an integer"} == refused(changed("TCPRoute", {f"{backend}.port": 80.0}))
 
 
 @pytest.mark.parametrize(

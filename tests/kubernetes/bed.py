@@ -24,11 +24,11 @@ class Bed:
 
     @classmethod
     @contextlib.contextmanager
-    def up(cls, folder: Path) -> Iterator[Self]:
-        """Start a cluster of this session's own; it says "ready" when it can be used."""
-        bed = cls(f"gatewright-{os.getpid()}", folder / "kubeconfig")
+    def up(cls, folder: Path, crds: Path = CRDS, name: str = "gatewright") -> Iterator[Self]:
+        """Start a cluster of this session's own with these CRDs; it says "ready" when it can be used."""
+        bed = cls(f"{name}-{os.getpid()}", folder / "kubeconfig")
         command: list[str | Path] = [BED, "up", "--name", bed.name, "--kubeconfig", bed.kubeconfig, "--scheduler=false"]
-        command += ["--images", TESTBED / "images.yaml", "--crds", CRDS, "--data"]
+        command += ["--images", TESTBED / "images.yaml", "--crds", crds, "--data"]
         with (
             tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else folder) as data,
             (folder / "bed.log").open("w") as log,

@@ -31,22 +31,37 @@ def encodable(value: object) -> object:
     return [encodable(item) for item in value] if isinstance(value, list) else value
 
 
-def forgiven(kind: inspect.Type, value: object) -> object:
-    """The value as an API server takes it: nulls of fields and maps left out (not those of lists), whole floats made integers."""
+def forgiven(kind: inspect.Type, value: object, asked: frozenset[str] = frozenset()) -> object:
+    """The value as an API server takes it: nulls of fields and maps left out (not those of lists), whole floats made integers.
+
+    `asked` are the names that the rules around it mention: CEL does not take 80.0 for an integer, so there a float stays one.
+    """
     bare, _, _ = unwrapped(present(kind)[0])
     if isinstance(bare, inspect.StructType) and isinstance(value, dict):
-        fields = {each.name: each for each in fields_of(bare.cls)}
-        return {
-            name: forgiven(fields[name].type, item) if name in fields else item
-            for name, item in value.items()
-            if item is not None or name not in fields
-        }
+        return _forgiven_fields(bare.cls, value, asked | _asked_by(bare.cls))
     if isinstance(bare, inspect.DictType) and isinstance(value, dict):
-        return {name: forgiven(bare.value_type, item) for name, item in value.items() if item is not None}
+        return {name: forgiven(bare.value_type, item, asked) for name, item in value.items() if item is not None}
     if isinstance(bare, inspect.VarTupleType) and isinstance(value, list):
-        return [forgiven(bare.item_type, item) for item in value]
+        return [forgiven(bare.item_type, item, asked) for item in value]
     is_integer = isinstance(bare, inspect.IntType) or (isinstance(bare, inspect.LiteralType) and isinstance(bare.values[0], int))
     return int(value) if is_integer and isinstance(value, float) and value.is_integer() else value
+
+
+def _forgiven_fields(cls: type[msgspec.Struct], value: dict[str, object], asked: frozenset[str]) -> dict[str, object]:
+    fields = {each.name: each for each in fields_of(cls)}
+    return {
+        name: forgiven(fields[name].type, item, asked) if name in fields and not (name in asked and type(item) is float) else item
+        for name, item in value.items()
+        if item is not None or name not in fields
+    }
+
+
+@cache
+def _asked_by(cls: type[msgspec.Struct]) -> frozenset[str]:
+    """The names in the CEL of a struct's rules."""
+    names = {each.attribute: each.name for each in fields_of(cls)}
+    rules = [rule for base in cls.__mro__ for rule in vars(base).get("checks", ())]
+    return frozenset(name for rule in rules for name in (names.get(rule.field, ""), *re.findall(r"\.(\w+)", rule.cel)))
 
 
 def problems_of(kind: inspect.Type, value: object, path: str, terms: Terms) -> Problems:

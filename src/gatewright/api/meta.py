@@ -31,6 +31,17 @@ class OpenModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=Fa
     """Base of structs of which only the named fields concern us (core kinds); others are ignored."""
 
 
+class OwnerReference(Model):
+    """An object without which another is to be deleted; here to be judged, and never read."""
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
+
+
 class ObjectMeta(Model):
     """Kubernetes ObjectMeta. Fields below `resource_version` are there to be told from misspelt ones, and never read."""
 
@@ -45,7 +56,7 @@ class ObjectMeta(Model):
     resource_version: str = ""
     generate_name: str = ""
     finalizers: tuple[str, ...] = ()
-    owner_references: tuple[dict[str, Any], ...] = ()
+    owner_references: tuple[OwnerReference, ...] = ()
     deletion_grace_period_seconds: int | None = None
     self_link: str = ""
     managed_fields: Any = None

@@ -6,7 +6,6 @@ from msgspec import Meta
 
 from gatewright.api.backendtlspolicy import BackendTLSPolicyValidation
 from gatewright.api.meta import KubernetesObject, Model
-from gatewright.api.metadata import is_dns_label
 from gatewright.api.references import SecretObjectReference
 from gatewright.api.rules import Rule, Rules
 from gatewright.api.scalars import PortNumber, PreciseHostname
@@ -28,7 +27,7 @@ class ExternalHostnameBackend(Model):
 
 
 class BackendPort(Model):
-    """The port that is connected to."""
+    """The port that is connected to, which cannot have a name."""
 
     port: PortNumber
     name: Annotated[str, Meta(max_length=63)] = ""
@@ -37,7 +36,8 @@ class BackendPort(Model):
         Rule(
             "Name must be a valid DNS label",
             "size(self) == 0 || format.dns1123Label().validate(self) == null",
-            lambda name: not name or is_dns_label(name),
+            # In CEL, what is found to be in order is optional.none(), which is not null: v1.6 refuses every name.
+            lambda name: not name,
             field="name",
         ),
     )
