@@ -79,7 +79,7 @@ def _definitions(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def mutants(definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Document]:
     """Documents of all the kinds and versions, made from the samples and the examples."""
     mutator = Mutator(SEED)
-    good = {kind: [SAMPLES[kind], *of_kind] for kind, of_kind in _examples(definitions).items()}
+    good = {kind: [SAMPLES[kind], SAMPLES[kind], *of_kind] for kind, of_kind in _examples(definitions).items()}
     for number in range(MUTANTS):
         kind = list(definitions)[number % len(definitions)]
         version = mutator.choice(definitions[kind]["versions"])
@@ -91,7 +91,7 @@ def _examples(kinds: Mapping[str, object]) -> dict[str, list[Document]]:
     found: dict[str, list[Document]] = {kind: [] for kind in kinds}
     for file in sorted(EXAMPLES.rglob("*.yaml")):
         for document in yaml.safe_load_all(file.read_text()):
-            if document and document.get("kind") in found and "namespace" not in document["metadata"]:
+            if document and document.get("kind") in found and document["metadata"].keys() == {"name"}:
                 found[document["kind"]].append(document)
     return found
 
@@ -100,7 +100,7 @@ async def _judged(bed: Bed, documents: list[Document], definitions: Mapping[str,
     """What the API server says of each, without keeping any."""
     judged: list[Judged] = []
     async with Client(Credentials({}, str(bed.kubeconfig))) as client:
-        for namespace in {each["metadata"].get("namespace", "default") for each in SAMPLES.values()} - {"default"}:
+        for namespace in {each["metadata"].get("namespace", "default") for each in documents} - {"default"}:
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
             await client.request("POST", "/api/v1/namespaces", body=json.dumps(body).encode())
 

@@ -141,18 +141,9 @@ def _is_any(kind: inspect.Type) -> bool:
 def _judge(api_version: str, name: str, channel: Channel, known: tuple[Kind, ...]) -> _Judge | None:
     """The judge of one kind and version; made when the first such document comes, since that costs milliseconds."""
     for kind in known:
-        if kind.name == name and api_version in _served(kind, channel):
+        if kind.name == name and api_version in kind.served(channel):
             return _Judge(kind, Terms(channel, api_version.rpartition("/")[2]))
     return None
-
-
-def _served(kind: Kind, channel: Channel) -> list[str]:
-    """The apiVersions under which a kind is served in a channel."""
-    return [
-        api_version
-        for version, api_version in zip(kind.versions, kind.api_versions, strict=True)
-        if channel == "experimental" or version not in kind.experimental_versions
-    ]
 
 
 def _problems_of_shape(document: dict[str, Any] | bytes, error: str) -> Iterator[Problem]:
@@ -180,13 +171,17 @@ def _unknown_kind(named: _Named, channel: Channel, known: tuple[Kind, ...]) -> P
     """Which kinds, or versions of this kind, there are instead."""
     group = named.api_version.rpartition("/")[0]
     of_kind = [kind for kind in known if kind.name == named.kind]
-    served = [each for kind in of_kind if kind.group == group for each in _served(kind, channel)]
+    if any(named.api_version in kind.api_versions for kind in of_kind):
+        served = [each for kind in of_kind for each in kind.served(channel)]
+        instead = f"; here it is {listed(served)}" if served else ""
+        return Problem("apiVersion", f"{named.kind} of {shown(named.api_version)} belongs to the experimental channel{instead}")
+    served = [each for kind in of_kind if kind.group == group for each in kind.served(channel)]
     if served:
         return Problem("apiVersion", f"{shown(named.api_version)} is not served for {named.kind}; one of {listed(served)}")
     if of_kind:
         right = [kind.api_versions[0] for kind in of_kind]
         return Problem("apiVersion", f"{shown(named.api_version)} has no kind {named.kind}; it is in {listed(right)}")
-    names = sorted({kind.name for kind in known})
+    names = sorted({kind.name for kind in known if kind.served(channel)})
     close = [name for name in names if name.lower() == named.kind.lower()] or difflib.get_close_matches(named.kind, names, n=1)
     guess = f"; did you mean {shown(close[0])}?" if close else ""
     what = f"{shown(named.kind)} of {shown(named.api_version)} is not known{guess}"

@@ -136,29 +136,30 @@ def _object(struct: type[msgspec.Struct], status: Status) -> Schema:
     return {**schema, "properties": dict(sorted(properties.items())), **({"required": required} if required else {})}
 
 
-def schema_of(struct: type[msgspec.Struct]) -> Schema:
-    """The schema of a struct and of all that it holds."""
-    fields = fields_of(struct)
+def schema_of(struct: type[msgspec.Struct], terms: Terms = _TERMS) -> Schema:
+    """The schema of a struct and of all that it holds, as the CRD under these terms has it."""
+    fields = [each for each in fields_of(struct) if terms.channel == "experimental" or not each.experimental]
     required = [each.name for each in fields if each.required]
-    rules = [{"message": rule.message, "rule": rule.cel} for rule in rules_of(struct, _TERMS) if not rule.field]
+    rules = [{"message": rule.message, "rule": rule.cel} for rule in rules_of(struct, terms) if not rule.field]
     description = (struct.__doc__ or "").strip().partition("\n\n")[0]
     return {
         "type": "object",
         **({"description": description} if description else {}),
-        "properties": {each.name: _property(struct, each) for each in fields},
+        "properties": {each.name: _property(struct, each, terms) for each in fields},
         **({"required": required} if required else {}),
+        **({} if struct.__struct_config__.forbid_unknown_fields else ANYTHING),
         **({"x-kubernetes-validations": rules} if rules else {}),
     }
 
 
-def _property(struct: type[msgspec.Struct], field: Field) -> Schema:
+def _property(struct: type[msgspec.Struct], field: Field, terms: Terms) -> Schema:
     """The schema of a field, with its default and the rules about it."""
     described = next(each for each in struct_type(struct).fields if each.name == field.attribute)
-    schema = _schema(described.type)
+    schema = _schema(described.type, terms)
     default = _default(field.default)
     rules = [
         {"message": rule.message, "rule": rule.cel}
-        for rule in rules_of(struct, _TERMS)
+        for rule in rules_of(struct, terms)
         if rule.field == field.attribute and rule.cel
     ]
     return {
@@ -173,27 +174,27 @@ def _default(value: object) -> object:
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
-def _schema(kind: inspect.Type) -> Schema:
+def _schema(kind: inspect.Type, terms: Terms) -> Schema:
     """The schema of a type as msgspec describes it."""
     _, _, outer = unwrapped(kind)
     inner, _ = present(kind)
     bare, _, extra = unwrapped(inner)
-    return {**_bare(bare), **extra, **outer}
+    return {**_bare(bare, terms), **extra, **outer}
 
 
-def _bare(kind: inspect.Type) -> Schema:
+def _bare(kind: inspect.Type, terms: Terms) -> Schema:
     match kind:
         case inspect.StructType():
-            return schema_of(kind.cls)
+            return schema_of(kind.cls, terms)
         case inspect.VarTupleType():
             limits = {"minItems": kind.min_length, "maxItems": kind.max_length}
-            return {"type": "array", "items": _schema(kind.item_type), **_given(limits)}
+            return {"type": "array", "items": _schema(kind.item_type, terms), **_given(limits)}
         case inspect.DictType():
             limits = {"minProperties": kind.min_length, "maxProperties": kind.max_length}
-            values = _schema(kind.value_type)
+            values = _schema(kind.value_type, terms)
             return {"type": "object", **(ANYTHING if values == ANYTHING else {"additionalProperties": values}), **_given(limits)}
         case inspect.LiteralType():
-            return {"type": "string", "enum": list(kind.values)}
+            return {"type": "string" if isinstance(kind.values[0], str) else "integer", "enum": list(kind.values)}
         case inspect.StrType():
             return {"type": "string", **_given({"minLength": kind.min_length, "maxLength": kind.max_length})}
         case inspect.IntType():

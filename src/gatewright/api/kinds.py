@@ -19,6 +19,7 @@ from gatewright.api.httproute import HTTPRoute
 from gatewright.api.httproutefilter import HTTPRouteFilter
 from gatewright.api.referencegrant import ReferenceGrant
 from gatewright.api.references import GATEWAY_GROUP
+from gatewright.api.rules import Channel
 from gatewright.api.streamroutes import TCPRoute, TLSRoute, UDPRoute
 from gatewright.api.xbackend import XBackend
 from gatewright.api.xbackendtrafficpolicy import XBackendTrafficPolicy
@@ -42,7 +43,12 @@ class Kind(NamedTuple):
     @property
     def api_versions(self) -> tuple[str, ...]:
         """The apiVersions that a document of this kind may have."""
-        return tuple(f"{self.group}/{version}" if self.group else version for version in self.versions)
+        return self.served("experimental")
+
+    def served(self, channel: Channel) -> tuple[str, ...]:
+        """The apiVersions that a document of this kind may have in a channel; none when the channel has no such kind."""
+        only_here = self.experimental_versions if channel == "standard" else ()
+        return tuple(f"{self.group}/{each}".lstrip("/") for each in self.versions if each not in only_here)
 
 
 KINDS: Final[tuple[Kind, ...]] = (

@@ -32,7 +32,10 @@ class OpenModel(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=Fa
 
 
 class OwnerReference(Model):
-    """An object without which another is to be deleted; here to be judged, and never read."""
+    """An object without which this one is to be deleted.
+
+    Here to be judged, and never read.
+    """
 
     api_version: str = ""
     kind: str = ""
@@ -43,7 +46,10 @@ class OwnerReference(Model):
 
 
 class ObjectMeta(Model):
-    """Kubernetes ObjectMeta. Fields below `resource_version` are there to be told from misspelt ones, and never read."""
+    """Name, namespace, labels and annotations.
+
+    Kubernetes' ObjectMeta. Fields below `resource_version` are there to be told from misspelt ones, and never read.
+    """
 
     name: str = ""
     namespace: str = ""

@@ -30,9 +30,14 @@ def python_pattern(pattern: str) -> str:
     return "".join(translated)
 
 
-def matching(pattern: str, *, min_length: int | None = None, max_length: int | None = None) -> Meta:
-    """Text that holds a match of the RE2 `pattern`, of `min_length` to `max_length` characters."""
-    schema = {"pattern": pattern}
+def matching(
+    pattern: str, *, min_length: int | None = None, max_length: int | None = None, description: str | None = None
+) -> Meta:
+    """Text that holds a match of the RE2 `pattern`, of `min_length` to `max_length` characters.
+
+    `description` is what people are told of every field of that type, in schemas.
+    """
+    schema = {"pattern": pattern, **({"description": description} if description else {})}
     return Meta(pattern=python_pattern(pattern), min_length=min_length, max_length=max_length, extra_json_schema=schema)
 
 
@@ -58,36 +63,102 @@ Int32 = Annotated[int, Meta(ge=INT32_MIN, le=INT32_MAX)]
 NonNegativeInt32 = Annotated[int, Meta(ge=0, le=INT32_MAX)]
 PositiveInt32 = Annotated[int, Meta(ge=1, le=INT32_MAX)]
 
-Group = Annotated[str, matching(rf"^$|^{_DOMAIN}$", max_length=253)]
-KindName = Annotated[str, matching("^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$", min_length=1, max_length=63)]
-ObjectName = Annotated[str, Meta(min_length=1, max_length=253)]
-NamespaceName = Annotated[str, matching(rf"^{_LABEL}$", min_length=1, max_length=63)]
-SectionName = Annotated[str, matching(rf"^{_DOMAIN}$", min_length=1, max_length=253)]
-Weight = Annotated[int, Meta(ge=0, le=1_000_000)]
-PortNumber = Annotated[int, Meta(ge=1, le=65535)]
+Group = Annotated[
+    str,
+    matching(
+        rf"^$|^{_DOMAIN}$", max_length=253, description="The API group of the kind; empty for kinds of the core, such as Service."
+    ),
+]
+KindName = Annotated[
+    str, matching("^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$", min_length=1, max_length=63, description="The kind, in CamelCase.")
+]
+ObjectName = Annotated[str, Meta(min_length=1, max_length=253, description="The name of the object.")]
+NamespaceName = Annotated[
+    str,
+    matching(
+        rf"^{_LABEL}$", min_length=1, max_length=63, description="The namespace of the object; without one, this object's own."
+    ),
+]
+SectionName = Annotated[
+    str, matching(rf"^{_DOMAIN}$", min_length=1, max_length=253, description="A name of lower-case letters, digits, '-' and '.'.")
+]
+Weight = Annotated[
+    int, Meta(ge=0, le=1_000_000, description="The share of the requests, in relation to its siblings; 0 is none.")
+]
+PortNumber = Annotated[int, Meta(ge=1, le=65535, description="A port, 1 to 65535.")]
 
-Hostname = Annotated[str, matching(HOSTNAME_PATTERN, min_length=1, max_length=253)]
-PreciseHostname = Annotated[str, matching(PRECISE_HOSTNAME_PATTERN, min_length=1, max_length=253)]
-AbsoluteURI = Annotated[str, matching(r"^(([^:/?#]+):)(//([^/?#]*))([^?#]*)(\?([^#]*))?(#(.*))?", min_length=1, max_length=253)]
+Hostname = Annotated[
+    str,
+    matching(
+        HOSTNAME_PATTERN,
+        min_length=1,
+        max_length=253,
+        description="A hostname, such as shop.example.com, or *.example.com for all below it.",
+    ),
+]
+PreciseHostname = Annotated[
+    str, matching(PRECISE_HOSTNAME_PATTERN, min_length=1, max_length=253, description="A hostname without a wildcard.")
+]
+AbsoluteURI = Annotated[
+    str,
+    matching(
+        r"^(([^:/?#]+):)(//([^/?#]*))([^?#]*)(\?([^#]*))?(#(.*))?",
+        min_length=1,
+        max_length=253,
+        description="A URI with a scheme and an authority, such as spiffe://example.com/shop.",
+    ),
+]
 CORSOrigin = Annotated[
     str,
     matching(
-        r"(^\*$)|(^(http(s)?):\/\/(((\*\.)?([a-zA-Z0-9\-]+\.)*[a-zA-Z0-9-]+|\*)(:([0-9]{1,5}))?)$)", min_length=1, max_length=253
+        r"(^\*$)|(^(http(s)?):\/\/(((\*\.)?([a-zA-Z0-9\-]+\.)*[a-zA-Z0-9-]+|\*)(:([0-9]{1,5}))?)$)",
+        min_length=1,
+        max_length=253,
+        description="An origin, such as https://shop.example.com:8443 or https://*.example.com, or * for all.",
     ),
 ]
-HeaderName = Annotated[str, matching(_TOKEN, min_length=1, max_length=256)]
-HeaderValue = Annotated[str, Meta(min_length=1, max_length=4096)]
-GatewayController = Annotated[str, matching(rf"^{_DOMAIN}\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+$", min_length=1, max_length=253)]
-WellKnownCACertificates = Annotated[
-    str, matching(rf"^(System|({_DOMAIN}/([A-Za-z0-9][-A-Za-z0-9_.]{{0,61}})?[A-Za-z0-9]))$", min_length=1, max_length=253)
+HeaderName = Annotated[
+    str, matching(_TOKEN, min_length=1, max_length=256, description="The name of a header, its case without meaning.")
 ]
-Duration = Annotated[str, matching(r"^([0-9]{1,5}(h|m|s|ms)){1,4}$")]  # GEP-2257; `api.durations` reads it
+HeaderValue = Annotated[str, Meta(min_length=1, max_length=4096, description="The value of a header.")]
+GatewayController = Annotated[
+    str,
+    matching(
+        rf"^{_DOMAIN}\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+$",
+        min_length=1,
+        max_length=253,
+        description="The controller: a domain, a slash and a path.",
+    ),
+]
+WellKnownCACertificates = Annotated[
+    str,
+    matching(
+        rf"^(System|({_DOMAIN}/([A-Za-z0-9][-A-Za-z0-9_.]{{0,61}})?[A-Za-z0-9]))$",
+        min_length=1,
+        max_length=253,
+        description="System for the CA certificates of the proxy's own system.",
+    ),
+]
+Duration = Annotated[
+    str, matching(r"^([0-9]{1,5}(h|m|s|ms)){1,4}$", description="A duration, such as 1h30m, 10s or 500ms.")
+]  # GEP-2257; `api.durations` reads it
 AnnotationValue = Annotated[str, Meta(max_length=4096)]
 LabelValue = Annotated[str, matching("^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$", max_length=63)]
 AddressType = Annotated[
     str,
-    matching(rf"^Hostname|IPAddress|NamedAddress|{_DOMAIN}\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+$", min_length=1, max_length=253),
+    matching(
+        rf"^Hostname|IPAddress|NamedAddress|{_DOMAIN}\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+$",
+        min_length=1,
+        max_length=253,
+        description="IPAddress, Hostname, or a domain, a slash and a name.",
+    ),
 ]
 ProtocolType = Annotated[
-    str, matching(rf"^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$|{_DOMAIN}\/[A-Za-z0-9]+$", min_length=1, max_length=255)
+    str,
+    matching(
+        rf"^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$|{_DOMAIN}\/[A-Za-z0-9]+$",
+        min_length=1,
+        max_length=255,
+        description="HTTP, HTTPS, TLS, TCP or UDP.",
+    ),
 ]

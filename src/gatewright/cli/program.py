@@ -35,6 +35,7 @@ COMMANDS: Final = (
     Entry("install", "gatewright.cli.install:install", "Print the manifests of an installation in a cluster."),
     Entry("certgen", "gatewright.cli.certgen:certgen", "Make the certificates of an installation (it does so by itself, too)."),
     Entry("envoy", "gatewright.cli.shutdown:envoy", "Run beside Envoy in its Pod (for Pods that the fleet makes)."),
+    Entry("schema", "gatewright.cli.schema:schema", "Print JSON Schemas, for completion and checks in editors."),
     Entry("completion", "gatewright.cli.completion:completion", "Print the completion script of a shell."),
     Entry("version", "gatewright.cli.version:version", "Print the versions of Gatewright, Python and Envoy."),
 )
