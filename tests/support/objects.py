@@ -86,13 +86,14 @@ def route(
     hostnames: Sequence[str] | None = None,
     parents: str = "- name: edge",
     namespace: str = "default",
+    kind: str = "HTTPRoute",
 ) -> str:
-    """An HTTPRoute with these rules and parents (YAML of the lists), for the host `<name>.test` unless told otherwise."""
+    """A route with these rules and parents (YAML of the lists), for the host `<name>.test` unless told otherwise."""
     hosts = [f"{name}.test"] if hostnames is None else hostnames
     listed = f"  hostnames: [{', '.join(map(repr, hosts))}]\n" if hosts else ""
     return f"""
 apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
+kind: {kind}
 metadata: {{name: {name}, namespace: {namespace}}}
 spec:
   parentRefs:

@@ -196,9 +196,9 @@ spec: {{controllerName: {CONTROLLER}}}
         (found,) = self.statuses(kind, name, namespace)
         return found["status"]
 
-    def conditions(self, name: str, namespace: str = "default") -> dict[str, str]:
-        """What an HTTPRoute's first parent says of it: reasons by type, with a minus in front of what is not True."""
-        return summary(self.status("HTTPRoute", name, namespace)["parents"][0]["conditions"])
+    def conditions(self, name: str, namespace: str = "default", kind: str = "HTTPRoute") -> dict[str, str]:
+        """What a route's first parent says of it: reasons by type, with a minus in front of what is not True."""
+        return summary(self.status(kind, name, namespace)["parents"][0]["conditions"])
 
     def listener(self, gateway: str, name: str, namespace: str = "default") -> JSON:
         """The status of a listener."""

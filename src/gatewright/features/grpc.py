@@ -1,8 +1,8 @@
-"""Calls of gRPC: gRPC-Web for browsers, statistics by method, and the deadline that a call brings along.
+"""Calls of gRPC: gRPC-Web for browsers, and statistics by method.
 
 The two filters stand in every chain, switched off, and the routes of GRPCRoutes switch them on, so that the first GRPCRoute of
 a listener changes no listener (a changed one drains its connections) and an HTTPRoute beside it is left alone. Sources:
-conventions, section 3; Envoy RouteAction.MaxStreamDuration, HttpFilter.disabled.
+conventions, section 3; Envoy HttpFilter.disabled.
 """
 
 from typing import Final
@@ -12,7 +12,6 @@ from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig 
 from envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2 import GrpcWeb
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue
 
@@ -33,8 +32,3 @@ def route() -> route_pb.Route:
     """Return what switches the filters on; a configuration that is there and empty does."""
     on = packed(route_pb.FilterConfig(config=AnyMessage()))
     return route_pb.Route(typed_per_filter_config={name: on for name, _ in _FILTERS})
-
-
-def deadline() -> route_pb.RouteAction.MaxStreamDuration:
-    """Return the limit of a call: the caller's own (grpc-timeout), however long."""
-    return route_pb.RouteAction.MaxStreamDuration(grpc_timeout_header_max=Duration())

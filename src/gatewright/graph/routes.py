@@ -88,7 +88,7 @@ def _field(rule: int) -> str:
 
 
 def _as_http(rule: GRPCRouteRule, found: Matches) -> HTTPRouteRule:
-    """Put a rule for calls as one for requests; the caller alone says how long a call may take (grpc-timeout)."""
+    """Put a rule for calls as one for requests; how long a call may take, caller and backend keep to by themselves."""
     return HTTPRouteRule(
         name=rule.name,
         matches=tuple(each.request for each in found.usable),

@@ -57,8 +57,6 @@ def _action(rule: RuleFacts, serving: list[Share]) -> route_pb.RouteAction:
         action.weighted_clusters.clusters.extend(_weighted(share) for share in serving)
         if not rule.calls and not all(share.cluster for share in serving):  # it is 503 by itself
             action.cluster_not_found_response_code = route_pb.RouteAction.INTERNAL_SERVER_ERROR
-    if rule.calls:
-        action.max_stream_duration.CopyFrom(grpc.deadline())
     if rule.rule.timeouts is not None:
         _set_timeouts(action, rule.rule.timeouts)
     return action
