@@ -9,13 +9,28 @@ from functools import partial
 from typing import Any, Final
 
 from gatewright.flow import Ref, World
-from gatewright.graph import attachment, certificates, classes, gateways, grants, listeners, listenersets, proxies, routes, specs
+from gatewright.graph import (
+    attachment,
+    backend_tls,
+    backend_tls_policies,
+    certificates,
+    classes,
+    gateways,
+    grants,
+    listeners,
+    listenersets,
+    policies,
+    proxies,
+    routes,
+    specs,
+)
 from gatewright.graph import tables as g
 from gatewright.graph.settings import GraphSettings
 from gatewright.status import backends as backend_status
 from gatewright.status import classes as class_status
 from gatewright.status import gateways as gateway_status
 from gatewright.status import listenersets as listener_set_status
+from gatewright.status import policies as policy_status
 from gatewright.status import routes as route_status
 from gatewright.status import tables as s
 from gatewright.wire import clusters, endpoints, path_tree, secrets
@@ -28,6 +43,7 @@ DELIVERED: Final[Mapping[s.What, Ref[Any, Resource]]] = {
     "cluster": w.CLUSTERS,
     "endpoints": w.ENDPOINTS,
     "secret": w.TLS_SECRETS,
+    "authorities": w.CA_BUNDLES,
     "listener": w.LISTENERS,
     "routes": w.ROUTE_CONFIGS,
 }
@@ -54,12 +70,16 @@ def _graph(world: World) -> None:
     world.index(g.SLICES, g.ENDPOINT_SLICES, endpoints.by_service)
     world.derived(g.CERTIFICATES, g.SECRETS, certificates.examine)
     world.derived(g.CERTIFICATE_PROBLEMS, g.CERTIFICATES, certificates.problem)
+    world.union(g.POLICIES, g.POLICY_KINDS, policies.key_of)
+    world.index(g.POLICY_CLAIMS, g.POLICIES, policies.claims)
+    world.derived(g.BACKEND_TLS_FACTS, g.BACKEND_TLS_POLICIES, backend_tls_policies.judge)
     world.derived(g.CLASSES, g.GATEWAY_CLASSES, classes.accept)
     world.derived(g.GATEWAY_FACTS, g.GATEWAYS, gateways.accept)
     world.derived(g.LISTENER_SET_FACTS, g.LISTENER_SETS, listenersets.accept)
     world.index(g.GATEWAY_SETS, g.LISTENER_SET_FACTS, listenersets.by_gateway)
     world.index(g.PROXY_GATEWAYS, g.GATEWAY_FACTS, gateways.by_proxy)
     world.derived(g.PROXIES, g.PROXY_GATEWAYS, proxies.gather)
+    world.derived(g.PROXY_CERTIFICATES, g.PROXY_GATEWAYS, backend_tls.client_certificate)
     world.union(g.PARENTS, g.PARENT_FACTS, specs.parent_key)
     world.index(g.PORT_LISTENERS, g.PARENTS, specs.by_port)
     world.index(g.PORT_CLAIMS, g.PORT_LISTENERS, listeners.claims)
@@ -75,7 +95,11 @@ def _graph(world: World) -> None:
     world.index(g.ATTACHED, g.BOUND, attachment.attached)
     world.index(g.CLUSTER_USES, g.BOUND, routes.clusters)
     world.derived(g.WANTED_CLUSTERS, g.CLUSTER_USES, routes.wanted)
-    world.index(g.SECRET_USES, g.PORTS, secrets.uses)
+    world.index(g.BACKEND_USERS, g.WANTED_CLUSTERS, backend_tls.by_backend)
+    world.derived(g.CLUSTER_TLS, g.WANTED_CLUSTERS, backend_tls.of_cluster)
+    world.union(g.CERTIFYING, g.SECRET_USERS, secrets.key_of)
+    world.index(g.SECRET_USES, g.CERTIFYING, secrets.uses)
+    world.index(g.BUNDLE_USES, g.CERTIFYING, secrets.bundle_uses)
 
 
 def _wire(world: World) -> None:
@@ -90,7 +114,8 @@ def _wire(world: World) -> None:
     world.index(w.CONFIG_HOSTS, w.VIRTUAL_HOSTS, wire_routes.by_config)
     world.derived(w.CLUSTERS, g.WANTED_CLUSTERS, clusters.render)
     world.derived(w.ENDPOINTS, g.WANTED_CLUSTERS, endpoints.render)  # their own path
-    world.derived(w.TLS_SECRETS, g.SECRET_USES, secrets.render)
+    world.derived(w.TLS_SECRETS, g.SECRET_USES, secrets.render)  # a rotation touches these alone
+    world.derived(w.CA_BUNDLES, g.BUNDLE_USES, secrets.render_bundle)
     world.derived(w.LISTENERS, g.PORTS, wire_listeners.render)
     world.derived(w.ROUTE_CONFIGS, g.PORT_HOSTS, wire_routes.route_configuration)
 
@@ -102,3 +127,5 @@ def _status(world: World) -> None:
     for kind, ref in s.ROUTE_STATUS.items():
         world.derived(ref, g.ROUTE_KINDS[kind], partial(route_status.report, kind))
     world.derived(s.BACKEND_STATUS, g.BACKENDS, backend_status.report)
+    for kind, ref in s.POLICY_STATUS.items():
+        world.derived(ref, g.POLICY_KINDS[kind], partial(policy_status.report, kind))

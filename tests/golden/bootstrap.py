@@ -68,11 +68,12 @@ def _with_endpoints(cluster: Json, endpoints: Json | None) -> Json:
 
 
 def _trusting(value: Any, authorities: str) -> Any:  # noqa: ANN401 - JSON
-    """Let Envoy read the system's authorities from `authorities`."""
+    """Let Envoy read the system's authorities from `authorities`, and take static secrets for those of a stream."""
     if isinstance(value, list):
         return [_trusting(each, authorities) for each in value]
     if isinstance(value, dict):
-        return {key: authorities if key == "filename" else _trusting(each, authorities) for key, each in value.items()}
+        kept = {key: each for key, each in value.items() if key != "sdsConfig"}
+        return {key: authorities if key == "filename" else _trusting(each, authorities) for key, each in kept.items()}
     return value
 
 

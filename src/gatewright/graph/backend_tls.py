@@ -1,99 +1,182 @@
-"""TLS to a Backend: what it is verified with, and the certificate that it is shown.
+"""TLS to backends: whether a cluster speaks it, what it verifies, and the certificate that it shows.
 
-One source of authorities is needed, unless verification is switched off: `ca.crt` of ConfigMaps or Secrets beside the Backend, or
-those of the system. A client certificate of another namespace needs a ReferenceGrant. Source: Envoy Gateway's Backend.spec.tls.
+A Backend says it in its `tls`, a BackendTLSPolicy says it of Services and Backends and goes before; the client certificate is the
+Backend's own, or that of the proxy's Gateway. What is resolved names Secrets and bundles and holds no key: their content travels
+by SDS, so that a rotation leaves clusters, and so connections, as they are. Sources: Gateway API BackendTLSPolicy and
+Gateway.spec.tls.backend; Envoy Gateway's Backend.spec.tls.
 """
 
-from functools import lru_cache
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, TypeAlias
 
 import msgspec
-from cryptography import x509
 
-from gatewright.api.backend import Backend, BackendTLSSettings
+from gatewright.api.backend import Backend, BackendTLSSettings, TLSSettings
+from gatewright.api.backendtlspolicy import SubjectAltName
 from gatewright.api.meta import NamespacedName
-from gatewright.api.references import LocalObjectReference
 from gatewright.flow import Read
-from gatewright.graph.findings import ACCEPTED, Finding, kind_name
+from gatewright.graph import authorities, policies
+from gatewright.graph.authorities import Bundle
+from gatewright.graph.backend_tls_policies import KIND, BackendTLSPolicyFacts
+from gatewright.graph.findings import ACCEPTED, Finding
+from gatewright.graph.gateways import GatewayFacts
 from gatewright.graph.grants import Referrer
-from gatewright.graph.tables import CONFIG_MAPS, SECRETS
+from gatewright.graph.tables import (
+    BACKEND_TLS_FACTS,
+    BACKENDS,
+    PROXY_CERTIFICATES,
+    SERVICES,
+    BackendKey,
+    ClusterKey,
+    FailoverKey,
+    PolicyTarget,
+    ProxyCluster,
+)
 from gatewright.graph.tls import certificate
 
 BACKEND_GROUP: Final = "gateway.envoyproxy.io"
 _PATH: Final = "spec.tls"
-_ENTRY: Final = "ca.crt"
+
+TARGETS: Final[Mapping[str, tuple[str, str]]] = {"service": ("", "Service"), "backend": (BACKEND_GROUP, "Backend")}
+"""The group and kind of the objects that clusters of each kind are made of: what a policy calls its target."""
+
+Authority: TypeAlias = Bundle | Literal["system", "anyone", "nobody"]
+"""Who must have signed a server's certificate: those of a bundle, those the system trusts, anyone, or nobody can."""
 
 
-class BackendTls(msgspec.Struct, frozen=True):
-    """TLS to a Backend resolved: PEM of its authorities (empty: the system's, or none), and the Secret of what it is shown."""
+class UpstreamTls(msgspec.Struct, frozen=True):
+    """How a cluster speaks TLS. Without `names` the certificate must be for the server name that is asked for.
 
-    authorities: str = ""
+    That is `server_name`; or, without it, the endpoint's hostname or the host of the request.
+    """
+
+    authority: Authority
+    server_name: str = ""
+    of_endpoint: bool = False
+    names: tuple[SubjectAltName, ...] = ()
     certificate: NamespacedName | None = None
+    settings: TLSSettings = TLSSettings()
+
+    @property
+    def secrets(self) -> tuple[NamespacedName, ...]:
+        """The Secret of the certificate that is shown."""
+        return (self.certificate,) if self.certificate else ()
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The authorities, where they are not the system's."""
+        return (self.authority,) if isinstance(self.authority, Bundle) else ()
 
 
-def resolve(read: Read, backend: Backend, tls: BackendTLSSettings) -> tuple[BackendTls, tuple[Finding, ...]]:
-    """Resolve what `tls` refers to."""
-    texts: list[str] = []
-    findings: list[Finding] = []
-    for i, reference in enumerate(tls.ca_certificate_refs):
-        text, problem = _authority(read, backend.metadata.namespace, reference)
-        if problem:
-            findings.append(_invalid(problem, f"{_PATH}.caCertificateRefs[{i}]"))
-        texts.append(text)
-    findings.extend(_source_problems(tls))
-    certificate, certificate_findings = _client_certificate(read, backend, tls)
-    authorities = "".join(text if text.endswith("\n") else f"{text}\n" for text in texts if text)
-    return BackendTls(authorities, certificate), (*findings, *certificate_findings)
+def of_cluster(read: Read, key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> UpstreamTls | None:
+    """Resolve the TLS of one cluster; None where it speaks plain text."""
+    if isinstance(wanted, FailoverKey):
+        return None
+    policy = _policy(read, wanted)
+    backend = read(BACKENDS, NamespacedName(wanted.namespace, wanted.name)) if wanted.kind == "backend" else None
+    own = backend.spec.tls if backend else None
+    tls = _own(read, backend, own) if backend and own else None
+    if policy is not None:
+        tls = _with_policy(tls, policy)
+    if tls is None or tls.certificate is not None:
+        return tls
+    return msgspec.structs.replace(tls, certificate=read(PROXY_CERTIFICATES, key.proxy))
 
 
-def _source_problems(tls: BackendTLSSettings) -> tuple[Finding, ...]:
+def by_backend(key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> Iterator[tuple[BackendKey, ProxyCluster, None]]:
+    """Spread the clusters in use over their backends."""
+    if isinstance(wanted, ClusterKey):
+        yield BackendKey(wanted.kind, wanted.namespace, wanted.name), key, None
+
+
+def client_certificate(read: Read, proxy: str, gateways: Mapping[NamespacedName, GatewayFacts]) -> NamespacedName | None:
+    """Choose what a proxy shows to its backends: the certificate of the first of its Gateways that has one."""
+    del read, proxy
+    having = [facts for facts in gateways.values() if facts.client_certificate is not None]
+    return min(having, key=lambda facts: (facts.created, facts.key)).client_certificate if having else None
+
+
+def problems(read: Read, backend: Backend, tls: BackendTLSSettings) -> tuple[Finding, ...]:
+    """Say what is wrong with what a Backend's `tls` refers to."""
+    namespace = backend.metadata.namespace
+    _, found = authorities.resolve(read, _referrer(namespace), tls.ca_certificate_refs)
+    findings = [_invalid(each.message, f"{_PATH}.caCertificateRefs[{each.place}]") for each in found]
     if tls.well_known_ca_certificates not in {None, "System"}:
         message = f"{tls.well_known_ca_certificates} is not supported; use System"
-        return (_invalid(message, f"{_PATH}.wellKnownCACertificates"),)
-    if not (tls.ca_certificate_refs or tls.well_known_ca_certificates or tls.insecure_skip_verify):
-        message = "one of caCertificateRefs, wellKnownCACertificates and insecureSkipVerify is needed"
-        return (_invalid(message, _PATH),)
-    return ()
+        findings.append(_invalid(message, f"{_PATH}.wellKnownCACertificates"))
+    cluster = ClusterKey("backend", namespace, backend.metadata.name, 0)
+    sourced = tls.ca_certificate_refs or tls.well_known_ca_certificates or tls.insecure_skip_verify
+    if not sourced and _policy(read, cluster) is None:
+        findings.append(_invalid("one of caCertificateRefs, wellKnownCACertificates and insecureSkipVerify is needed", _PATH))
+    _, problem = _client_certificate(read, namespace, tls)
+    if problem:
+        findings.append(_invalid(problem, f"{_PATH}.clientCertificateRef"))
+    return tuple(findings)
 
 
-def _authority(read: Read, namespace: str, reference: LocalObjectReference) -> tuple[str, str]:
-    """Return the PEM text of one reference, or what is wrong with it."""
-    key = NamespacedName(namespace, reference.name)
-    if (reference.group, reference.kind) == ("", "ConfigMap"):
-        config_map = read(CONFIG_MAPS, key)
-        found, text = config_map is not None, config_map.data.get(_ENTRY) if config_map else None
-    elif (reference.group, reference.kind) == ("", "Secret"):
-        secret = read(SECRETS, key)
-        found, text = secret is not None, _text(secret.decoded(_ENTRY)) if secret else None
-    else:
-        return "", f"{kind_name(reference.group, reference.kind)} is not supported; use a ConfigMap or Secret"
-    if not found:
-        return "", f"{reference.kind} {key} not found"
-    if text is None:
-        return "", f"{reference.kind} {key} has no {_ENTRY}"
-    return text, "" if _is_certificates(text) else f"{_ENTRY} of {reference.kind} {key} holds no certificate in PEM form"
+def sections(read: Read, cluster: ClusterKey) -> tuple[str, ...]:
+    """What policies may call the part of a backend that a cluster is: the names of a Service's port."""
+    service = read(SERVICES, NamespacedName(cluster.namespace, cluster.name)) if cluster.kind == "service" else None
+    ports = service.spec.ports if service else ()
+    return tuple(each.name for each in ports if each.port == cluster.port and each.name)
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode(errors="replace")
+def section_names(read: Read, target: PolicyTarget) -> frozenset[str]:
+    """What sections the target of a policy has."""
+    of_service = (target.group, target.kind) == TARGETS["service"]
+    service = read(SERVICES, NamespacedName(target.namespace, target.name)) if of_service else None
+    return frozenset(each.name for each in service.spec.ports if each.name) if service else frozenset()
 
 
-@lru_cache(maxsize=256)
-def _is_certificates(text: str) -> bool:
-    try:
-        return bool(x509.load_pem_x509_certificates(text.encode()))
-    except ValueError:
-        return False
+def target(cluster: ClusterKey | BackendKey) -> PolicyTarget:
+    """The object that a cluster is made of, as BackendTLSPolicies name it."""
+    group, kind = TARGETS[cluster.kind]
+    return PolicyTarget(KIND, group, kind, cluster.namespace, cluster.name)
 
 
-def _client_certificate(
-    read: Read, backend: Backend, tls: BackendTLSSettings
-) -> tuple[NamespacedName | None, tuple[Finding, ...]]:
+def _policy(read: Read, cluster: ClusterKey) -> BackendTLSPolicyFacts | None:
+    found = policies.effective(read, target(cluster), *sections(read, cluster)) if cluster.kind in TARGETS else None
+    return read(BACKEND_TLS_FACTS, NamespacedName(found.namespace, found.name)) if found else None
+
+
+def _own(read: Read, backend: Backend, tls: BackendTLSSettings) -> UpstreamTls:
+    namespace = backend.metadata.namespace
+    sources, _ = authorities.resolve(read, _referrer(namespace), tls.ca_certificate_refs)
+    shown, problem = _client_certificate(read, namespace, tls)
+    authority: Authority = Bundle(f"backend/{backend.key}/ca.crt", sources) if sources else "nobody"
+    if tls.insecure_skip_verify:
+        authority = "anyone"
+    elif tls.well_known_ca_certificates:
+        authority = "system"
+    return UpstreamTls(
+        authority=authority,
+        server_name=tls.sni or "",
+        of_endpoint=tls.auto_sni_from_endpoint_hostname,
+        certificate=None if problem else shown,
+        settings=tls,
+    )
+
+
+def _with_policy(own: UpstreamTls | None, policy: BackendTLSPolicyFacts) -> UpstreamTls:
+    """Let a policy speak before the Backend; one that cannot be honoured lets nobody pass."""
+    authority: Authority = (policy.bundle or "system") if policy.usable else "nobody"
+    if own is None:
+        return UpstreamTls(authority, policy.hostname, names=policy.names)
+    if own.authority == "anyone" and policy.usable:  # asked for in so many words
+        authority = "anyone"
+    return msgspec.structs.replace(own, authority=authority, server_name=policy.hostname, of_endpoint=False, names=policy.names)
+
+
+def _client_certificate(read: Read, namespace: str, tls: BackendTLSSettings) -> tuple[NamespacedName | None, str]:
     reference = tls.client_certificate_ref
     if reference is None:
-        return None, ()
-    key, _, problem = certificate(read, Referrer(BACKEND_GROUP, "Backend", backend.metadata.namespace), reference)
-    return key, (_invalid(problem, f"{_PATH}.clientCertificateRef"),) if problem else ()
+        return None, ""
+    key, _, problem = certificate(read, _referrer(namespace), reference)
+    return key, problem
+
+
+def _referrer(namespace: str) -> Referrer:
+    return Referrer(BACKEND_GROUP, "Backend", namespace)
 
 
 def _invalid(message: str, path: str) -> Finding:

@@ -17,7 +17,7 @@ from gatewright.api.meta import NamespacedName
 from gatewright.api.references import GATEWAY_GROUP, BackendObjectReference
 from gatewright.flow import Read
 from gatewright.graph.backend_tls import BACKEND_GROUP
-from gatewright.graph.backend_tls import resolve as tls_of
+from gatewright.graph.backend_tls import problems as tls_problems
 from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.grants import Referrer, Target, permits
 from gatewright.graph.tables import BACKENDS, ONLY, SERVICES, SETTINGS, ClusterKey, RouteKey
@@ -99,7 +99,7 @@ def judge(read: Read, backend: Backend) -> tuple[Finding, ...]:
     spec = backend.spec
     if spec.type != "Endpoints":
         return (Finding(ACCEPTED, "Invalid", "type DynamicResolver is not supported yet; use Endpoints", "spec.type"),)
-    findings = tls_of(read, backend, spec.tls)[1] if spec.tls else ()
+    findings = tls_problems(read, backend, spec.tls) if spec.tls else ()
     if not spec.endpoints:
         findings += (Finding(ACCEPTED, "Invalid", "at least one endpoint is needed", "spec.endpoints"),)
     names = ((i, endpoint.fqdn.hostname) for i, endpoint in enumerate(spec.endpoints) if endpoint.fqdn)

@@ -12,6 +12,7 @@ PROGRAMMED = "Programmed"
 CONFLICTED = "Conflicted"
 PARTIALLY_INVALID = "PartiallyInvalid"
 OVERLAPPING_TLS = "OverlappingTLSConfig"
+INSECURE_FRONTEND = "InsecureFrontendValidationMode"
 
 
 def kind_name(group: str, kind: str) -> str:

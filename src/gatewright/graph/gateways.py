@@ -9,12 +9,16 @@ from typing import Final
 
 import msgspec
 
-from gatewright.api.gateway import AllowedListeners, Gateway, Listener, ListenerNamespaces
+from gatewright.api.gateway import AllowedListeners, Gateway, GatewayTLSConfig, Listener, ListenerNamespaces
 from gatewright.api.meta import NamespacedName
+from gatewright.api.references import GATEWAY_GROUP
 from gatewright.flow import Read
 from gatewright.graph.classes import ENVOY_PROXY_GROUP, ClassFacts
-from gatewright.graph.findings import ACCEPTED, PROGRAMMED, Finding, kind_name
+from gatewright.graph.findings import ACCEPTED, PROGRAMMED, RESOLVED_REFS, Finding, kind_name
+from gatewright.graph.frontend_tls import insecure
+from gatewright.graph.grants import Referrer
 from gatewright.graph.tables import CLASSES, ENVOY_PROXIES, ONLY, SETTINGS
+from gatewright.graph.tls import certificate
 
 ADDRESS_TYPES: Final = ("IPAddress", "Hostname")
 
@@ -31,6 +35,8 @@ class GatewayFacts(msgspec.Struct, frozen=True):
     requested: tuple[tuple[str, str], ...]
     listeners: tuple[Listener, ...]
     allowed_listeners: ListenerNamespaces  # whose ListenerSets may add to them
+    tls: GatewayTLSConfig | None
+    client_certificate: NamespacedName | None  # that its proxy shows to backends
     findings: tuple[Finding, ...]
 
     @property
@@ -51,6 +57,7 @@ def accept(read: Read, key: NamespacedName, gateway: Gateway) -> GatewayFacts | 
         return None
     parameters, parameter_findings = _parameters(read, gateway, gateway_class)
     requested, address_findings = _requested(read, gateway)
+    shown, certificate_findings = _client_certificate(read, gateway)
     return GatewayFacts(
         key=key,
         created=gateway.metadata.creation_timestamp or "",
@@ -61,7 +68,15 @@ def accept(read: Read, key: NamespacedName, gateway: Gateway) -> GatewayFacts | 
         requested=requested,
         listeners=gateway.spec.listeners,
         allowed_listeners=(gateway.spec.allowed_listeners or AllowedListeners()).namespaces,
-        findings=_class_findings(gateway_class) + parameter_findings + address_findings,
+        tls=gateway.spec.tls,
+        client_certificate=shown,
+        findings=(
+            *_class_findings(gateway_class),
+            *parameter_findings,
+            *address_findings,
+            *certificate_findings,
+            *insecure(gateway.spec.tls),
+        ),
     )
 
 
@@ -95,6 +110,19 @@ def _parameters(read: Read, gateway: Gateway, gateway_class: ClassFacts) -> tupl
     if read(ENVOY_PROXIES, parameters) is None:
         return None, (Finding(ACCEPTED, "InvalidParameters", f"EnvoyProxy {parameters} not found", path),)
     return parameters, ()
+
+
+def _client_certificate(read: Read, gateway: Gateway) -> tuple[NamespacedName | None, tuple[Finding, ...]]:
+    """Resolve what the Gateway shows to its backends. Without it the Gateway serves all the same."""
+    backend = gateway.spec.tls.backend if gateway.spec.tls else None
+    reference = backend.client_certificate_ref if backend else None
+    if reference is None:
+        return None, ()
+    key, reason, message = certificate(read, Referrer(GATEWAY_GROUP, "Gateway", gateway.metadata.namespace), reference)
+    if not reason:
+        return key, ()
+    reason = "RefNotPermitted" if reason == "RefNotPermitted" else "InvalidClientCertificateRef"
+    return None, (Finding(RESOLVED_REFS, reason, message, "spec.tls.backend.clientCertificateRef"),)
 
 
 def _requested(read: Read, gateway: Gateway) -> tuple[tuple[tuple[str, str], ...], tuple[Finding, ...]]:

@@ -13,7 +13,8 @@ from gatewright.api.gateway import Listener
 from gatewright.api.meta import NamespacedName
 from gatewright.api.references import GATEWAY_GROUP
 from gatewright.flow import Read
-from gatewright.graph import hostnames, labels
+from gatewright.graph import frontend_tls, hostnames, labels
+from gatewright.graph.authorities import Bundle
 from gatewright.graph.claims import PortClaim, claim, unavailable
 from gatewright.graph.conflicts import conflicts
 from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding, kind_name
@@ -68,6 +69,16 @@ class PortFacts(msgspec.Struct, frozen=True):
         """The listeners that the proxy gets."""
         return tuple(facts for facts in self.listeners if facts.serving)
 
+    @property
+    def secrets(self) -> tuple[NamespacedName, ...]:
+        """The Secrets whose certificates are shown here."""
+        return tuple(secret for facts in self.serving if facts.tls for secret in facts.tls.secrets)
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The authorities that vouch for clients here."""
+        return tuple(facts.tls.clients.authority for facts in self.serving if facts.tls and facts.tls.clients)
+
 
 def claims(key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> Iterator[tuple[MachinePort, str, PortClaim]]:
     """Spread the ports of proxies over the ports of their machine."""
@@ -111,7 +122,9 @@ def _settled(read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerS
     tls = None
     if listener.protocol == "HTTPS":
         tls, tls_findings = resolve(read, spec.key.parent, listener.tls, f"{path}.tls")
-        findings += tls_findings + _overlaps(spec, specs, path)
+        clients, client_findings = frontend_tls.resolve(read, spec.frontend)
+        tls = msgspec.structs.replace(tls, clients=clients)
+        findings += tls_findings + client_findings + _overlaps(spec, specs, path)
     return ListenerFacts(spec.key, key.proxy, spec.rank.place, listener, kinds, tls, findings)
 
 

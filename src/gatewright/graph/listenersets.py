@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from gatewright.api.gateway import Listener, ListenerSet
+from gatewright.api.gateway import GatewayTLSConfig, Listener, ListenerSet
 from gatewright.api.meta import NamespacedName
 from gatewright.api.references import GATEWAY_GROUP
 from gatewright.flow import Read
@@ -22,7 +22,7 @@ _PARENT = "spec.parentRef"
 
 
 class ListenerSetFacts(msgspec.Struct, frozen=True):
-    """A ListenerSet of a Gateway of ours; `proxy` and `addresses` are those of its Gateway."""
+    """A ListenerSet of a Gateway of ours; `proxy`, `addresses` and `tls` are those of its Gateway."""
 
     key: NamespacedName
     created: str
@@ -30,6 +30,7 @@ class ListenerSetFacts(msgspec.Struct, frozen=True):
     proxy: str
     addresses: tuple[str, ...]
     listeners: tuple[Listener, ...]
+    tls: GatewayTLSConfig | None
     findings: tuple[Finding, ...]
 
     @property
@@ -53,6 +54,7 @@ def accept(read: Read, key: NamespacedName, listener_set: ListenerSet) -> Listen
         proxy=gateway.proxy,
         addresses=gateway.addresses,
         listeners=listener_set.spec.listeners,
+        tls=gateway.tls,
         findings=_not_allowed(read, key.namespace, gateway) or _parent_refused(gateway),
     )
 

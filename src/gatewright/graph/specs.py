@@ -11,6 +11,7 @@ import msgspec
 
 from gatewright.api.gateway import Listener
 from gatewright.api.meta import NamespacedName
+from gatewright.graph.frontend_tls import FrontendValidation, of_port
 from gatewright.graph.gateways import GatewayFacts
 from gatewright.graph.listenersets import ListenerSetFacts
 from gatewright.graph.tables import ListenerKey, ParentKey, PortKey
@@ -37,6 +38,7 @@ class ListenerSpec(msgspec.Struct, frozen=True):
     rank: Rank
     listener: Listener
     addresses: tuple[str, ...]
+    frontend: FrontendValidation | None = None
 
     @property
     def path(self) -> str:
@@ -58,7 +60,10 @@ def by_port(key: ParentKey, declared: GatewayFacts | ListenerSetFacts) -> Iterat
     for index, listener in enumerate(declared.listeners):
         listener_key = ListenerKey(gateway, listener.name, listener_set)
         rank = Rank(listener_set is not None, declared.created, declared.key, index)
-        yield port_key(declared.proxy, listener), listener_key, ListenerSpec(listener_key, rank, listener, declared.addresses)
+        secured = listener.protocol == "HTTPS"
+        frontend = of_port(gateway, declared.tls, listener.port, told=listener_set is None) if secured else None
+        spec = ListenerSpec(listener_key, rank, listener, declared.addresses, frontend)
+        yield port_key(declared.proxy, listener), listener_key, spec
 
 
 def port_key(proxy: str, listener: Listener) -> PortKey:

@@ -12,6 +12,7 @@ from gatewright.flow import Ref
 
 if TYPE_CHECKING:
     from gatewright.api.backend import Backend
+    from gatewright.api.backendtlspolicy import BackendTLSPolicy
     from gatewright.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
     from gatewright.api.envoyproxy import EnvoyProxy
     from gatewright.api.gateway import Gateway, GatewayClass, ListenerSet
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
     from gatewright.api.referencegrant import ReferenceGrant
     from gatewright.api.streamroutes import TCPRoute, TLSRoute, UDPRoute
     from gatewright.graph.attachment import BoundRoute, ListenerView
+    from gatewright.graph.authorities import Bundle, Certifying
+    from gatewright.graph.backend_tls import UpstreamTls
+    from gatewright.graph.backend_tls_policies import BackendTLSPolicyFacts
     from gatewright.graph.certificates import CertificateFacts
     from gatewright.graph.claims import PortClaim
     from gatewright.graph.classes import ClassFacts
     from gatewright.graph.gateways import GatewayFacts
     from gatewright.graph.listeners import ListenerFacts, PortFacts
     from gatewright.graph.listenersets import ListenerSetFacts
+    from gatewright.graph.policies import Claim, Policy
     from gatewright.graph.proxies import ProxyFacts
     from gatewright.graph.rules import RouteFacts
     from gatewright.graph.settings import GraphSettings
@@ -106,6 +111,24 @@ class RouteKey(NamedTuple):
     name: str
 
 
+class PolicyKey(NamedTuple):
+    """A policy of any kind."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+class PolicyTarget(NamedTuple):
+    """An object that policies of the kind `policy` are about."""
+
+    policy: str
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+
 class ClusterKey(NamedTuple):
     """A backend as a cluster: what it is, not who mentions it. `kind` is `service` or `backend`; a Backend has port 0.
 
@@ -139,6 +162,21 @@ class ProxySecret(NamedTuple):
     secret: NamespacedName
 
 
+class ProxyBundle(NamedTuple):
+    """Certificates of authorities in the configuration of one proxy."""
+
+    proxy: str
+    bundle: "Bundle"
+
+
+class BackendKey(NamedTuple):
+    """A backend whatever its port; `kind` is that of its clusters."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
 ONLY: Final = ""  # the key of tables of one row
 
 SETTINGS: Ref[str, "GraphSettings"] = Ref("settings")
@@ -160,10 +198,13 @@ CONFIG_MAPS: Ref[NamespacedName, "ConfigMap"] = Ref("ConfigMap")
 BACKENDS: Ref[NamespacedName, "Backend"] = Ref("Backend")
 HTTP_ROUTE_FILTERS: Ref[NamespacedName, "HTTPRouteFilter"] = Ref("HTTPRouteFilter")
 ENVOY_PROXIES: Ref[NamespacedName, "EnvoyProxy"] = Ref("EnvoyProxy")
+BACKEND_TLS_POLICIES: Ref[NamespacedName, "BackendTLSPolicy"] = Ref("BackendTLSPolicy")
 
 ROUTE_KINDS: Final[Mapping[str, Ref[NamespacedName, Any]]] = {
     ref.name: ref for ref in (HTTP_ROUTES, GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES, UDP_ROUTES)
 }
+
+POLICY_KINDS: Final[Mapping[str, Ref[NamespacedName, Any]]] = {ref.name: ref for ref in (BACKEND_TLS_POLICIES,)}
 
 INPUTS: Final[tuple[Ref[NamespacedName, Any], ...]] = (
     GATEWAY_CLASSES,
@@ -179,12 +220,16 @@ INPUTS: Final[tuple[Ref[NamespacedName, Any], ...]] = (
     BACKENDS,
     HTTP_ROUTE_FILTERS,
     ENVOY_PROXIES,
+    *POLICY_KINDS.values(),
 )
 
 GRANTS: Ref[str, Mapping[NamespacedName, "ReferenceGrant"]] = Ref("grants by namespace")
 SLICES: Ref[NamespacedName, Mapping[NamespacedName, "EndpointSlice"]] = Ref("slices by service")
 CERTIFICATES: Ref[NamespacedName, "CertificateFacts"] = Ref("certificates")
 CERTIFICATE_PROBLEMS: Ref[NamespacedName, str] = Ref("certificate problems")
+POLICIES: Ref[PolicyKey, "Policy"] = Ref("policies")
+POLICY_CLAIMS: Ref[PolicyTarget, Mapping["Claim", str]] = Ref("policies by target")
+BACKEND_TLS_FACTS: Ref[NamespacedName, "BackendTLSPolicyFacts"] = Ref("judged BackendTLSPolicies")
 CLASSES: Ref[NamespacedName, "ClassFacts"] = Ref("accepted classes")
 GATEWAY_FACTS: Ref[NamespacedName, "GatewayFacts"] = Ref("gateway facts")
 PROXY_GATEWAYS: Ref[str, Mapping[NamespacedName, "GatewayFacts"]] = Ref("gateways by proxy")
@@ -193,6 +238,7 @@ LISTENER_SET_FACTS: Ref[NamespacedName, "ListenerSetFacts"] = Ref("listener set 
 GATEWAY_SETS: Ref[NamespacedName, Mapping[NamespacedName, "ListenerSetFacts"]] = Ref("listener sets by gateway")
 PARENT_FACTS: Final[Mapping[str, Ref[NamespacedName, Any]]] = {"Gateway": GATEWAY_FACTS, "ListenerSet": LISTENER_SET_FACTS}
 PARENTS: Ref[ParentKey, "GatewayFacts | ListenerSetFacts"] = Ref("parents")
+PROXY_CERTIFICATES: Ref[str, NamespacedName] = Ref("client certificates by proxy")
 PORT_LISTENERS: Ref[PortKey, Mapping[ListenerKey, "ListenerSpec"]] = Ref("listeners by port")
 PORT_CLAIMS: Ref[MachinePort, Mapping[str, "PortClaim"]] = Ref("proxies by port")
 PORTS: Ref[PortKey, "PortFacts"] = Ref("ports")
@@ -207,4 +253,9 @@ BOUND: Ref[RouteKey, "BoundRoute"] = Ref("bound routes")
 ATTACHED: Ref[ListenerKey, Mapping[RouteKey, None]] = Ref("routes by listener")
 CLUSTER_USES: Ref[ProxyCluster, Mapping[RouteKey, None]] = Ref("routes by cluster")
 WANTED_CLUSTERS: Ref[ProxyCluster, ClusterKey | FailoverKey] = Ref("clusters in use")
-SECRET_USES: Ref[ProxySecret, Mapping[ListenerKey, None]] = Ref("listeners by secret")
+BACKEND_USERS: Ref[BackendKey, Mapping[ProxyCluster, None]] = Ref("clusters by backend")
+CLUSTER_TLS: Ref[ProxyCluster, "UpstreamTls"] = Ref("TLS to backends")
+SECRET_USERS: Final[Mapping[str, Ref[Any, Any]]] = {"port": PORTS, "cluster": CLUSTER_TLS}  # of rows that are Certifying
+CERTIFYING: Ref[tuple[str, PortKey | ProxyCluster], "Certifying"] = Ref("users of secrets")
+SECRET_USES: Ref[ProxySecret, Mapping[PortKey | ProxyCluster, None]] = Ref("users by secret")
+BUNDLE_USES: Ref[ProxyBundle, Mapping[PortKey | ProxyCluster, None]] = Ref("users by bundle of authorities")

@@ -15,6 +15,7 @@ from gatewright.api.references import GATEWAY_GROUP, SecretObjectReference
 from gatewright.flow import Read
 from gatewright.graph.certificates import TLS_SECRET
 from gatewright.graph.findings import RESOLVED_REFS, Finding, kind_name
+from gatewright.graph.frontend_tls import ClientValidation
 from gatewright.graph.grants import Referrer, Target, permits
 from gatewright.graph.tables import CERTIFICATE_PROBLEMS, SECRETS, ParentKey
 
@@ -22,9 +23,10 @@ _INVALID: Final = "InvalidCertificateRef"
 
 
 class ListenerTls(msgspec.Struct, frozen=True):
-    """The usable certificates of a listener, in the order referred to."""
+    """The usable certificates of a listener, in the order referred to, and what it asks of its clients."""
 
     secrets: tuple[NamespacedName, ...]
+    clients: ClientValidation | None = None
 
 
 def resolve(read: Read, parent: ParentKey, tls: ListenerTLSConfig | None, path: str) -> tuple[ListenerTls, tuple[Finding, ...]]:

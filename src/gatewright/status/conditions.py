@@ -13,6 +13,7 @@ import msgspec
 from gatewright.graph.findings import (
     ACCEPTED,
     CONFLICTED,
+    INSECURE_FRONTEND,
     OVERLAPPING_TLS,
     PARTIALLY_INVALID,
     PROGRAMMED,
@@ -50,8 +51,13 @@ ROUTE: Final = (
     Positive(ACCEPTED, "Route is accepted"),
     Positive(RESOLVED_REFS, "Resolved all the Object references for the Route"),
 )
+GATEWAY_REFERENCES: Final = (*GATEWAY, Positive(RESOLVED_REFS, "Resolved all the Object references of the Gateway's TLS"))
+BACKEND_TLS_POLICY: Final = (
+    Positive(ACCEPTED, "Policy has been accepted"),
+    Positive(RESOLVED_REFS, "Resolved all the Object references"),
+)
 BACKEND: Final = (Positive(ACCEPTED, "The Backend was accepted"),)
-NEGATIVE: Final = (CONFLICTED, OVERLAPPING_TLS, PARTIALLY_INVALID)
+NEGATIVE: Final = (CONFLICTED, OVERLAPPING_TLS, PARTIALLY_INVALID, INSECURE_FRONTEND)
 
 
 def conditions(

@@ -10,12 +10,12 @@ from typing import Any
 from gatewright.api.gateway import Gateway
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph.findings import ACCEPTED, PROGRAMMED, Finding
+from gatewright.graph.findings import ACCEPTED, PROGRAMMED, RESOLVED_REFS, Finding, of
 from gatewright.graph.gateways import GatewayFacts
 from gatewright.graph.listeners import ListenerFacts
 from gatewright.graph.tables import GATEWAY_FACTS, GATEWAY_LISTENERS, GATEWAY_SETS, ONLY, SETTINGS, ListenerKey
 from gatewright.status.addresses import hold
-from gatewright.status.conditions import GATEWAY, conditions
+from gatewright.status.conditions import GATEWAY, GATEWAY_REFERENCES, conditions
 from gatewright.status.document import StatusDocument
 from gatewright.status.listeners import NOT_STARTED, Reported, entry, gather, invalid, reasons
 from gatewright.status.tables import PROXY_HEALTH, ProxyHealth
@@ -36,7 +36,7 @@ def report(read: Read, key: NamespacedName, gateway: Gateway) -> StatusDocument 
     body = {
         "addresses": _addresses(read, facts) if serving else [],
         **_attached_sets(read, key, settled),
-        "conditions": conditions(GATEWAY, findings, generation, invalid(listeners)),
+        "conditions": conditions(GATEWAY_REFERENCES if facts.tls else GATEWAY, findings, generation, invalid(listeners)),
         "listeners": [entry(read, each, generation) for each in listeners],
     }
     return StatusDocument("Gateway", key, gateway.api_version, generation, body)
@@ -71,6 +71,10 @@ def _attached_sets(read: Read, key: NamespacedName, settled: Mapping[ListenerKey
 
 def _findings(read: Read, facts: GatewayFacts, listeners: Sequence[Reported], *, serving: bool) -> Iterator[Finding]:
     yield from facts.findings
+    unresolved = [each.key.name for each in listeners if of(each.findings, RESOLVED_REFS)]
+    if facts.tls and unresolved:
+        message = f"references of these listeners are not resolved: {', '.join(unresolved)}"
+        yield Finding(RESOLVED_REFS, "ListenersNotResolved", message)
     if not facts.accepted:
         yield Finding(PROGRAMMED, "Invalid", "the Gateway is not accepted")
         return

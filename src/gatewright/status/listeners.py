@@ -15,7 +15,7 @@ from gatewright.flow import Read
 from gatewright.graph.attachment import route_config
 from gatewright.graph.findings import ACCEPTED, CONFLICTED, PROGRAMMED, Finding, of
 from gatewright.graph.listeners import ListenerFacts, route_kinds
-from gatewright.graph.tables import ATTACHED, ListenerKey, ProxySecret
+from gatewright.graph.tables import ATTACHED, ListenerKey, ProxyBundle, ProxySecret
 from gatewright.status.conditions import LISTENER, PENDING, conditions
 from gatewright.status.tables import DELIVERIES, PROXY_HEALTH, DeliveryKey, ProxyHealth
 
@@ -117,3 +117,5 @@ def _pieces(facts: ListenerFacts) -> Iterator[DeliveryKey]:
     yield DeliveryKey("routes", route_config(facts.proxy, facts))
     for secret in facts.tls.secrets if facts.tls else ():
         yield DeliveryKey("secret", ProxySecret(facts.proxy, secret))
+    if facts.tls and facts.tls.clients:
+        yield DeliveryKey("authorities", ProxyBundle(facts.proxy, facts.tls.clients.authority))

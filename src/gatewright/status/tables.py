@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from gatewright.flow import Ref
-from gatewright.graph.tables import ROUTE_KINDS, PortKey, ProxyCluster, ProxySecret, RouteConfigKey
+from gatewright.graph.tables import POLICY_KINDS, ROUTE_KINDS, PortKey, ProxyBundle, ProxyCluster, ProxySecret, RouteConfigKey
 
 if TYPE_CHECKING:
     from gatewright.api.meta import NamespacedName
     from gatewright.status.document import StatusDocument
 
 
-What: TypeAlias = Literal["cluster", "endpoints", "secret", "listener", "routes"]
+What: TypeAlias = Literal["cluster", "endpoints", "secret", "authorities", "listener", "routes"]
 
 
 class DeliveryKey(NamedTuple):
     """A piece of a proxy's configuration, by what it is of: status does not know xDS names."""
 
     what: What
-    of: PortKey | RouteConfigKey | ProxySecret | ProxyCluster
+    of: PortKey | RouteConfigKey | ProxySecret | ProxyBundle | ProxyCluster
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -61,6 +61,9 @@ GATEWAY_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Gateway status")
 LISTENER_SET_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("ListenerSet status")
 ROUTE_STATUS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {kind: Ref(f"{kind} status") for kind in ROUTE_KINDS}
 BACKEND_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Backend status")
+POLICY_STATUS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {
+    kind: Ref(f"{kind} status") for kind in POLICY_KINDS
+}
 
 DOCUMENTS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {
     "GatewayClass": CLASS_STATUS,
@@ -68,4 +71,5 @@ DOCUMENTS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {
     "ListenerSet": LISTENER_SET_STATUS,
     **ROUTE_STATUS,
     "Backend": BACKEND_STATUS,
+    **POLICY_STATUS,
 }

@@ -4,10 +4,10 @@ A failover is a cluster of clusters (Envoy's aggregate). Service endpoints and I
 resolved by Envoy (cluster type DNS). Constants are those of Envoy Gateway (conventions, section 2).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
-from envoy.config.core.v3 import address_pb2, config_source_pb2
+from envoy.config.core.v3 import address_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.extensions.clusters.aggregate.v3.cluster_pb2 import ClusterConfig
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
@@ -18,8 +18,10 @@ from gatewright.api.backend import Backend
 from gatewright.api.core import Service
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph.tables import BACKENDS, SERVICES, ClusterKey, FailoverKey, ProxyCluster
+from gatewright.graph.backend_tls import UpstreamTls
+from gatewright.graph.tables import BACKENDS, CLUSTER_TLS, SERVICES, ClusterKey, FailoverKey, ProxyCluster
 from gatewright.wire import upstream_tls
+from gatewright.wire.config_source import ads
 from gatewright.wire.encoding import packed, serialised
 from gatewright.wire.resource import CLUSTER, Resource, resource
 
@@ -43,11 +45,32 @@ def cluster_name(key: ClusterKey | FailoverKey) -> str:
 
 def render(read: Read, key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> Resource | None:
     """Render the cluster of one backend; none where the backend is gone."""
-    del key
-    cluster = _failover(wanted) if isinstance(wanted, FailoverKey) else _RENDERERS[wanted.kind](read, wanted)
-    if cluster is None:
-        return None
+    if isinstance(wanted, FailoverKey):
+        cluster = _failover(wanted)
+    else:
+        found = _RENDERERS[wanted.kind](read, wanted)
+        if found is None:
+            return None
+        cluster = found.cluster
+        _set_protocols(read, cluster, found.protocols, read(CLUSTER_TLS, key))
     return resource(CLUSTER, cluster.name, serialised(cluster))
+
+
+class _Found(NamedTuple):
+    """A cluster but for how it speaks, and the protocols that its backend asks for."""
+
+    cluster: cluster_pb2.Cluster
+    protocols: frozenset[str]
+
+
+def _set_protocols(read: Read, cluster: cluster_pb2.Cluster, names: frozenset[str], tls: UpstreamTls | None) -> None:
+    if tls is None:
+        options = _protocols(names)
+    else:
+        cluster.transport_socket.CopyFrom(upstream_tls.transport_socket(read, tls))
+        options = upstream_tls.options(tls, speaks_http2=bool(names & _H2C), speaks_http1=bool(names & _WEBSOCKET))
+    if options is not None:
+        cluster.typed_extension_protocol_options[_HTTP_OPTIONS].CopyFrom(packed(options))
 
 
 def _failover(key: FailoverKey) -> cluster_pb2.Cluster:
@@ -62,33 +85,21 @@ def _failover(key: FailoverKey) -> cluster_pb2.Cluster:
     )
 
 
-def _service(read: Read, key: ClusterKey) -> cluster_pb2.Cluster | None:
+def _service(read: Read, key: ClusterKey) -> _Found | None:
     service = read(SERVICES, NamespacedName(key.namespace, key.name))
-    if service is None:
-        return None
-    cluster = _eds(key)
-    _set_options(cluster, _protocols(_app_protocols(service, key.port) | {key.protocol}))
-    return cluster
+    return None if service is None else _Found(_eds(key), _app_protocols(service, key.port) | {key.protocol})
 
 
 def _app_protocols(service: Service, port: int) -> frozenset[str]:
     return frozenset(each.app_protocol for each in service.spec.ports if each.port == port and each.app_protocol)
 
 
-def _backend(read: Read, key: ClusterKey) -> cluster_pb2.Cluster | None:
+def _backend(read: Read, key: ClusterKey) -> _Found | None:
     backend = read(BACKENDS, NamespacedName(key.namespace, key.name))
     if backend is None:
         return None
-    names = frozenset(backend.spec.app_protocols) | {key.protocol}
     named = any(endpoint.fqdn for endpoint in backend.spec.endpoints)
-    cluster = _dns(key, backend) if named else _eds(key)
-    if backend.spec.tls:
-        cluster.transport_socket.CopyFrom(upstream_tls.transport_socket(read, backend, backend.spec.tls))
-        options = upstream_tls.options(backend.spec.tls, speaks_http2=bool(names & _H2C), speaks_http1=bool(names & _WEBSOCKET))
-        _set_options(cluster, options)
-    else:
-        _set_options(cluster, _protocols(names))
-    return cluster
+    return _Found(_dns(key, backend) if named else _eds(key), frozenset(backend.spec.app_protocols) | {key.protocol})
 
 
 def _dns(key: ClusterKey, backend: Backend) -> cluster_pb2.Cluster:
@@ -145,24 +156,10 @@ def _base(key: ClusterKey) -> cluster_pb2.Cluster:
     )
 
 
-def _set_options(cluster: cluster_pb2.Cluster, options: HttpProtocolOptions | None) -> None:
-    if options is not None:
-        cluster.typed_extension_protocol_options[_HTTP_OPTIONS].CopyFrom(packed(options))
-
-
 def _protocols(names: frozenset[str]) -> HttpProtocolOptions | None:
     """Choose the upstream protocol: a WebSocket backend speaks HTTP/1.1, an h2c or gRPC one HTTP/2; otherwise HTTP/1.1."""
     if names & _WEBSOCKET or not names & _H2C:
         return None
     return HttpProtocolOptions(
         explicit_http_config=HttpProtocolOptions.ExplicitHttpConfig(http2_protocol_options=upstream_tls.http2())
-    )
-
-
-def ads() -> config_source_pb2.ConfigSource:
-    """Return the config source of everything that Envoy subscribes to by name: this ADS stream, waited for without limit."""
-    return config_source_pb2.ConfigSource(
-        ads=config_source_pb2.AggregatedConfigSource(),
-        resource_api_version=config_source_pb2.ApiVersion.V3,
-        initial_fetch_timeout=Duration(),
     )

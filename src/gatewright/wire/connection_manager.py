@@ -14,11 +14,12 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 from gatewright.features import cors, grpc
 from gatewright.flow import Read
 from gatewright.graph.attachment import route_config
+from gatewright.graph.frontend_tls import ClientValidation
 from gatewright.graph.listeners import ListenerFacts
 from gatewright.graph.proxies import bound_port
 from gatewright.graph.tables import PortKey
 from gatewright.wire.accesslog import access_logs
-from gatewright.wire.clusters import ads
+from gatewright.wire.config_source import ads
 from gatewright.wire.encoding import packed
 from gatewright.wire.routes import configuration_name
 
@@ -44,7 +45,6 @@ def connection_manager(read: Read, key: PortKey, facts: ListenerFacts) -> listen
         normalize_path=BoolValue(value=True),
         merge_slashes=True,
         path_with_escaped_slashes_action=hcm_pb.HttpConnectionManager.UNESCAPE_AND_REDIRECT,
-        forward_client_cert_details=hcm_pb.HttpConnectionManager.SANITIZE,
         common_http_protocol_options=protocol_pb2.HttpProtocolOptions(
             headers_with_underscores_action=protocol_pb2.HttpProtocolOptions.REJECT_REQUEST
         ),
@@ -55,4 +55,17 @@ def connection_manager(read: Read, key: PortKey, facts: ListenerFacts) -> listen
         ),
         access_log=access_logs(unrouted=False),
     )
+    _tell_of_clients(manager, facts.tls.clients if facts.tls else None)
     return listener_components_pb2.Filter(name="envoy.filters.network.http_connection_manager", typed_config=packed(manager))
+
+
+def _tell_of_clients(manager: hcm_pb.HttpConnectionManager, clients: ClientValidation | None) -> None:
+    """Tell backends who a client is (X-Forwarded-Client-Cert), once that is certain; whatever a client says of itself goes.
+
+    Envoy tells of certificates that nobody vouches for as of others, so where these are let in, it tells of none.
+    """
+    manager.forward_client_cert_details = hcm_pb.HttpConnectionManager.SANITIZE
+    if clients and clients.required:
+        manager.forward_client_cert_details = hcm_pb.HttpConnectionManager.SANITIZE_SET
+        details = manager.set_current_client_cert_details
+        details.subject.value, details.uri, details.dns = True, True, True

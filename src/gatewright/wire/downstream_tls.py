@@ -1,23 +1,45 @@
-"""TLS of a listener's filter chain: certificates by SDS, protocols offered."""
+"""TLS of a listener's filter chain: certificates and authorities by SDS, protocols offered, and what is asked of clients."""
 
-from envoy.extensions.transport_sockets.tls.v3 import common_pb2, secret_pb2, tls_pb2
+from typing import Final
 
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
+
+from gatewright.graph.frontend_tls import ClientValidation
 from gatewright.graph.listeners import ListenerFacts
-from gatewright.wire.clusters import ads
+from gatewright.wire.config_source import sds
 from gatewright.wire.secrets import secret_name
+
+_ANYONE: Final = common_pb2.CertificateValidationContext(
+    trust_chain_verification=common_pb2.CertificateValidationContext.ACCEPT_UNTRUSTED
+)
 
 
 def downstream_tls(facts: ListenerFacts) -> tls_pb2.DownstreamTlsContext:
     """Terminate TLS. HTTP/2 is offered beside overlapping hosts, too: what is sent on the wrong connection is answered 421."""
     secrets = facts.tls.secrets if facts.tls else ()
-    return tls_pb2.DownstreamTlsContext(
+    context = tls_pb2.DownstreamTlsContext(
         common_tls_context=tls_pb2.CommonTlsContext(
             tls_params=common_pb2.TlsParameters(),
             alpn_protocols=["h2", "http/1.1"],
-            tls_certificate_sds_secret_configs=[
-                secret_pb2.SdsSecretConfig(name=secret_name(secret), sds_config=ads()) for secret in secrets
-            ],
+            tls_certificate_sds_secret_configs=[sds(secret_name(secret)) for secret in secrets],
         ),
         disable_stateless_session_resumption=True,
         disable_stateful_session_resumption=True,
     )
+    if facts.tls and facts.tls.clients:
+        _ask_clients(context, facts.tls.clients)
+    return context
+
+
+def _ask_clients(context: tls_pb2.DownstreamTlsContext, clients: ClientValidation) -> None:
+    """Ask clients for a certificate; where it is not required, one that nobody vouches for is as good as none."""
+    secret = sds(clients.authority.name)
+    context.require_client_certificate.value = clients.required
+    if clients.required:
+        context.common_tls_context.validation_context_sds_secret_config.CopyFrom(secret)
+    else:
+        context.common_tls_context.combined_validation_context.CopyFrom(
+            tls_pb2.CommonTlsContext.CombinedCertificateValidationContext(
+                default_validation_context=_ANYONE, validation_context_sds_secret_config=secret
+            )
+        )

@@ -1,10 +1,10 @@
-"""The tables of rendered configuration by name; what a proxy is sent are the five `RESOURCES` tables."""
+"""The tables of rendered configuration by name; what a proxy is sent are the `RESOURCES` tables."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from gatewright.flow import Ref
-from gatewright.graph.tables import PortKey, ProxyCluster, ProxySecret, RouteConfigKey, RouteKey, VirtualHostKey
+from gatewright.graph.tables import PortKey, ProxyBundle, ProxyCluster, ProxySecret, RouteConfigKey, RouteKey, VirtualHostKey
 from gatewright.wire.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 from gatewright.wire.resource import ENDPOINTS as ENDPOINTS_TYPE
 
@@ -34,9 +34,10 @@ CONFIG_HOSTS: Ref[RouteConfigKey, Mapping[str, bytes]] = Ref("virtual hosts by r
 CLUSTERS: Ref[ProxyCluster, Resource] = Ref("clusters")
 ENDPOINTS: Ref[ProxyCluster, Resource] = Ref("endpoints")
 TLS_SECRETS: Ref[ProxySecret, Resource] = Ref("TLS secrets")
+CA_BUNDLES: Ref[ProxyBundle, Resource] = Ref("bundles of authorities")
 LISTENERS: Ref[PortKey, Resource] = Ref("xDS listeners")
 ROUTE_CONFIGS: Ref[RouteConfigKey, Resource] = Ref("route configurations")
 
 
-RESOURCES: Final[tuple[Ref[Any, Resource], ...]] = (CLUSTERS, ENDPOINTS, TLS_SECRETS, LISTENERS, ROUTE_CONFIGS)
-TYPES: Final = (CLUSTER, ENDPOINTS_TYPE, SECRET, LISTENER, ROUTES)  # of the same tables
+RESOURCES: Final[tuple[Ref[Any, Resource], ...]] = (CLUSTERS, ENDPOINTS, TLS_SECRETS, CA_BUNDLES, LISTENERS, ROUTE_CONFIGS)
+TYPES: Final = (CLUSTER, ENDPOINTS_TYPE, SECRET, LISTENER, ROUTES)  # of these tables, in their order

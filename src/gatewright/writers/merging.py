@@ -16,7 +16,14 @@ Entry: TypeAlias = dict[str, Any]
 
 OUR_CONDITIONS: Final = frozenset(
     each.type
-    for table in (tables.GATEWAY_CLASS, tables.GATEWAY, tables.LISTENER_SET, tables.LISTENER, tables.ROUTE, tables.BACKEND)
+    for table in (
+        tables.GATEWAY_CLASS,
+        tables.GATEWAY_REFERENCES,
+        tables.LISTENER_SET,
+        tables.LISTENER,
+        tables.ROUTE,
+        tables.BACKEND,
+    )
     for each in table
 ) | frozenset(tables.NEGATIVE)
 """Of an object that has one status: types that are ours even when a document does not have them (any more)."""
