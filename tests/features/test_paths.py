@@ -2,6 +2,7 @@
 
 import pytest
 import re2
+from envoy.config.route.v3.route_components_pb2 import RedirectAction, RouteAction
 
 from gatewright.api.filters import HTTPPathModifier
 from gatewright.api.httproute import HTTPPathMatch, HTTPRouteMatch
@@ -11,12 +12,13 @@ from gatewright.features import paths
 def rewritten(path: str, prefix: str, replacement: str) -> str:
     """Do as Envoy does with a prefix rewrite (the matched prefix is replaced) or a regex rewrite (the first match is)."""
     modifier = HTTPPathModifier(type="ReplacePrefixMatch", replace_prefix_match=replacement)
-    by_prefix, by_regex = paths.prefix_replacement(modifier, HTTPRouteMatch(path=HTTPPathMatch(value=prefix)))
-    if by_regex is None:
+    action = RouteAction()
+    paths.modify(action, modifier, HTTPRouteMatch(path=HTTPPathMatch(value=prefix)))
+    if action.prefix_rewrite:
         matched = prefix.rstrip("/")
         assert path == matched or path.startswith(f"{matched}/")
-        return by_prefix + path[len(matched) :]
-    result: str = re2.sub(by_regex.pattern.regex, by_regex.substitution, path, count=1)
+        return f"{action.prefix_rewrite}{path[len(matched) :]}"
+    result: str = re2.sub(action.regex_rewrite.pattern.regex, action.regex_rewrite.substitution, path, count=1)
     return result
 
 
@@ -58,9 +60,14 @@ def test_a_prefix_is_replaced_by_whole_segments(path: str, prefix: str, replacem
     ("replacement", "expected"), [("/new", "/new"), ("new", "/new"), ("", "/"), (r"/group\1", r"/group\1"), ("/a/b", "/a/b")]
 )
 def test_the_whole_path_is_replaced_by_literal_text(replacement: str, expected: str) -> None:
-    rewrite = paths.whole_path(replacement)
+    modifier = HTTPPathModifier(type="ReplaceFullPath", replace_full_path=replacement)
+    rewrite, redirect = RouteAction(), RedirectAction()
+    paths.modify(rewrite, modifier, HTTPRouteMatch())
+    paths.modify(redirect, modifier, HTTPRouteMatch())
 
-    assert expected == re2.sub(rewrite.pattern.regex, rewrite.substitution, "/any/path", count=1)
+    pattern = rewrite.regex_rewrite.pattern.regex
+    assert expected == re2.sub(pattern, rewrite.regex_rewrite.substitution, "/any/path", count=1)
+    assert expected == redirect.path_redirect
 
 
 def test_only_a_prefix_match_has_a_prefix_to_replace() -> None:

@@ -1,17 +1,19 @@
 """Backends that say what they were asked, over HTTP/1.1 and over HTTP/2 without TLS, each on a free port of loopback.
 
-Both answer with JSON: who they are, and the request as it reached them. `/slow/1.5` takes that many seconds; everything else
-answers at once. What arrived is kept in `seen`, for requests whose answers nobody gets (mirrors).
+Both answer with JSON: who they are, and the request as it reached them. `/slow/1.5` takes that many seconds, and of
+`/fails/2/503/any` (HTTP/1.1 only) the first two requests fail: with that status, or `cut` off, or `late` by half a second;
+everything else answers at once. What arrived is kept in `seen`, for requests whose answers nobody gets (mirrors, failed tries).
 """
 
 import json
+import socket
 import socketserver
 import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import h2.config
 import h2.connection
@@ -57,6 +59,16 @@ class Backend:
             time.sleep(float(seconds))
         return json.dumps({"backend": self.name, **seen._asdict()}).encode()
 
+    def failure(self, path: str) -> str:
+        """How the request just seen is to fail; empty when it is not."""
+        _, _, asked = path.partition("/fails/")
+        times, _, how = asked.partition("/")
+        failing = bool(asked) and sum(seen.path == path for seen in self.seen) <= int(times)
+        return how.partition("/")[0] if failing else ""
+
+
+_LATE: Final = 0.5
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -77,7 +89,14 @@ def http_backend(name: str) -> Backend:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {header.lower(): ", ".join(self.headers.get_all(header, ())) for header in self.headers}
             body = backend.answer(Seen(self.command, self.path, self.headers.get("Host", ""), headers))
-            self.send_response(200)
+            failure = backend.failure(self.path)
+            if failure == "cut":
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+                return
+            if failure == "late":
+                time.sleep(_LATE)
+            self.send_response(int(failure) if failure.isdigit() else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("X-Backend", name)
             self.send_header("Content-Length", str(len(body)))

@@ -17,7 +17,7 @@ from gatewright.api.httproutefilter import HTTPRouteFilterSpec
 class Placement(msgspec.Struct, frozen=True):
     """What a filter is rendered for: the match, the listener, and what the filter refers to.
 
-    That is the cluster of a mirror, or an HTTPRouteFilter and the text of its body.
+    That is the cluster of a mirror or an authorizer, or an HTTPRouteFilter and the text of its body.
     """
 
     match: HTTPRouteMatch
@@ -29,19 +29,13 @@ class Placement(msgspec.Struct, frozen=True):
 
 
 class RouteFilter:
-    """A filter type of HTTPRoute rules; the defaults are those of a filter that always holds and cannot stand on a backend."""
+    """A filter type of HTTPRoute rules and their backends; the defaults are those of a filter that always holds."""
 
     type: str
-    on_backend = False  # whether it may stand in backendRefs[].filters
 
     def problem(self, spec: HTTPFilter, matches: tuple[HTTPRouteMatch, ...]) -> str:
         """Why the filter cannot be honoured on a rule with `matches`; empty when it can."""
         del spec, matches
-        return ""
-
-    def backend_problem(self, spec: HTTPFilter) -> str:
-        """Why the filter cannot be honoured on a backend, though it could be on a rule; empty when it can."""
-        del spec
         return ""
 
     def route(self, spec: HTTPFilter, placement: Placement) -> route_pb.Route:
@@ -49,14 +43,17 @@ class RouteFilter:
         del spec, placement
         return route_pb.Route()
 
-    def weight(self, spec: HTTPFilter, placement: Placement) -> route_pb.WeightedCluster.ClusterWeight:
-        """Return what the filter adds to one weighted cluster, where it stands on a backend."""
+    def weight(self, spec: HTTPFilter, placement: Placement) -> route_pb.WeightedCluster.ClusterWeight | None:
+        """Return what the filter adds to one weighted cluster, where it stands on a backend.
+
+        None says that Envoy has no place for it there: the backend gets a route of its own, and its share of the requests.
+        """
         del spec, placement
-        return route_pb.WeightedCluster.ClusterWeight()
+        return None
 
 
 def packed(message: Message) -> AnyMessage:
-    """Return a message as the typed configuration of a filter."""
+    """Wrap a message in an Any, with equal bytes for equal messages."""
     wrapped = AnyMessage()
     wrapped.Pack(message, deterministic=True)
     return wrapped

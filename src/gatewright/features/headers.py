@@ -19,8 +19,6 @@ Part = TypeVar("Part", route_pb.Route, route_pb.WeightedCluster.ClusterWeight)
 class HeaderModifier(RouteFilter):
     """One of the two header filters."""
 
-    on_backend = True
-
     def __init__(self, filter_type: str, direction: str) -> None:
         self.type = filter_type
         self._direction = direction

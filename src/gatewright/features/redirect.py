@@ -43,14 +43,7 @@ class RequestRedirect(RouteFilter):
         )
         if redirect.scheme:
             action.scheme_redirect = redirect.scheme
-        if redirect.path and redirect.path.type == "ReplaceFullPath":
-            action.path_redirect = paths.absolute(redirect.path.replace_full_path or "")
-        elif redirect.path:
-            prefix, rewrite = paths.prefix_replacement(redirect.path, placement.match)
-            if rewrite:
-                action.regex_rewrite.CopyFrom(rewrite)
-            else:
-                action.prefix_rewrite = prefix
+        paths.modify(action, redirect.path, placement.match)
         return route_pb.Route(redirect=action)
 
 

@@ -16,21 +16,16 @@ class URLRewrite(RouteFilter):
     """The filter URLRewrite."""
 
     type = "URLRewrite"
-    on_backend = True
 
     def problem(self, spec: HTTPFilter, matches: tuple[HTTPRouteMatch, ...]) -> str:
         """Why the rewrite cannot be honoured; empty when it can."""
         return paths.problem(spec.url_rewrite.path if spec.url_rewrite else None, matches)
 
-    def backend_problem(self, spec: HTTPFilter) -> str:
-        """Why the rewrite cannot be honoured on one of several backends: Envoy rewrites paths for all of them alike."""
-        return "a path cannot be rewritten for one backend of a rule" if spec.url_rewrite and spec.url_rewrite.path else ""
-
-    def weight(self, spec: HTTPFilter, placement: Placement) -> route_pb.WeightedCluster.ClusterWeight:
-        """Return the rewrite of the host for one backend."""
+    def weight(self, spec: HTTPFilter, placement: Placement) -> route_pb.WeightedCluster.ClusterWeight | None:
+        """Return the rewrite of the host for one backend; Envoy rewrites paths by the route."""
         del placement
         rewrite = spec.url_rewrite or HTTPURLRewriteFilter()
-        return route_pb.WeightedCluster.ClusterWeight(host_rewrite_literal=rewrite.hostname or "")
+        return None if rewrite.path else route_pb.WeightedCluster.ClusterWeight(host_rewrite_literal=rewrite.hostname or "")
 
     def route(self, spec: HTTPFilter, placement: Placement) -> route_pb.Route:
         """Return the rewrite as part of the route's action."""
@@ -39,14 +34,7 @@ class URLRewrite(RouteFilter):
         if rewrite.hostname:
             action.host_rewrite_literal = rewrite.hostname
             action.append_x_forwarded_host = True
-        if rewrite.path and rewrite.path.type == "ReplaceFullPath":
-            action.regex_rewrite.CopyFrom(paths.whole_path(rewrite.path.replace_full_path or ""))
-        elif rewrite.path:
-            prefix, regex = paths.prefix_replacement(rewrite.path, placement.match)
-            if regex:
-                action.regex_rewrite.CopyFrom(regex)
-            else:
-                action.prefix_rewrite = prefix
+        paths.modify(action, rewrite.path, placement.match)
         return route_pb.Route(route=action)
 
 

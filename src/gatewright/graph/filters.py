@@ -7,6 +7,7 @@ answer does not depend on it. Sources: Gateway API HTTPRouteFilter ("Implementat
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from gatewright.api.filters import HTTPFilter
 from gatewright.api.httproute import HTTPRouteMatch
@@ -16,7 +17,7 @@ from gatewright.api.references import LocalObjectReference
 from gatewright.features import ROUTE_FILTERS
 from gatewright.flow import Read
 from gatewright.graph import backends, regexes
-from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding, kind_name
+from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding, kind_name, of
 from gatewright.graph.rules import RuleFilter
 from gatewright.graph.tables import CONFIG_MAPS, HTTP_ROUTE_FILTERS, RouteKey
 
@@ -59,16 +60,31 @@ def resolve(
     return RuleFilters(tuple(resolved), bool(findings), (*findings, *harmless))
 
 
-def problems_on_backend(filters: tuple[HTTPFilter, ...], matches: tuple[HTTPRouteMatch, ...], path: str) -> tuple[Finding, ...]:
-    """Say which filters of a backend cannot be honoured; it is as good as unresolved then."""
-    problems = []
-    for i, spec in enumerate(filters):
-        feature = ROUTE_FILTERS.get(spec.type)
-        if feature is None or not feature.on_backend:
-            problems.append((i, f"filter {spec.type} is not supported on a backend"))
-        elif problem := feature.problem(spec, matches) or feature.backend_problem(spec):
-            problems.append((i, problem))
-    return tuple(Finding(RESOLVED_REFS, "UnsupportedRefValue", problem, f"{path}[{i}]") for i, problem in problems)
+def resolve_on_backend(
+    read: Read,
+    route: RouteKey,
+    filters: tuple[HTTPFilter, ...],
+    rule: RuleFilters,
+    matches: tuple[HTTPRouteMatch, ...],
+    path: str,
+) -> RuleFilters:
+    """Resolve the filters of a backend, which act beside those of its `rule`.
+
+    The backend is as good as unresolved where one of them cannot be honoured, or where the rule has set the same thing.
+    """
+    if not filters:
+        return RuleFilters((), broken=False, findings=())
+    resolved = resolve(read, route, filters, matches, path)
+    findings = resolved.findings
+    if not rule.broken and not of(findings, ACCEPTED):
+        findings += _clashes([*rule.filters, *resolved.filters], path)
+    broken = resolved.broken or len(findings) > len(resolved.findings)
+    return RuleFilters(resolved.filters, broken, tuple(map(_against_backend, findings)))
+
+
+def _against_backend(finding: Finding) -> Finding:
+    """Put what is wrong with a filter of a backend as something that is wrong with the backend."""
+    return finding if finding.condition != ACCEPTED else replace(finding, condition=RESOLVED_REFS, reason="UnsupportedRefValue")
 
 
 def _problems(spec: HTTPFilter, matches: tuple[HTTPRouteMatch, ...], path: str) -> tuple[Finding, ...]:

@@ -20,6 +20,7 @@ from gatewright.flow import Read
 from gatewright.graph import backends, failover, filters, matches
 from gatewright.graph.attachment import Attachable, BoundRoute, bind
 from gatewright.graph.failover import Candidate
+from gatewright.graph.filters import RuleFilters
 from gatewright.graph.findings import Finding
 from gatewright.graph.matches import Matches
 from gatewright.graph.rules import RouteFacts, RuleFacts, Share
@@ -113,7 +114,7 @@ KINDS: Final[Mapping[str, RouteKind]] = {"HTTPRoute": RouteKind(_http, _hostname
 def _rule(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule, found: Matches) -> RuleFacts:
     path = f"spec.rules[{index}]"
     resolved = filters.resolve(read, route, rule.filters, rule.matches, f"{path}.filters")
-    candidates, unresolved = _backends(read, route, rule, path)
+    candidates, unresolved = _backends(read, route, rule, resolved, path)
     return RuleFacts(
         index=index,
         rule=rule,
@@ -126,15 +127,17 @@ def _rule(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule, found: M
     )
 
 
-def _backends(read: Read, route: RouteKey, rule: HTTPRouteRule, path: str) -> tuple[tuple[Candidate, ...], tuple[Finding, ...]]:
+def _backends(
+    read: Read, route: RouteKey, rule: HTTPRouteRule, of_rule: RuleFilters, path: str
+) -> tuple[tuple[Candidate, ...], tuple[Finding, ...]]:
     """Resolve the backends of a rule."""
     candidates: list[Candidate] = []
     findings: list[Finding] = []
     for i, reference in enumerate(rule.backend_refs):
         where = f"{path}.backendRefs[{i}]"
         resolution = backends.resolve(read, route, reference, where)
-        problems = filters.problems_on_backend(reference.filters, rule.matches, f"{where}.filters")
-        findings.extend((*filter(None, (resolution.finding,)), *problems))
-        cluster = None if problems else resolution.cluster
-        candidates.append(Candidate(Share(reference.weight, cluster, reference.filters), resolution.fallback))
+        own = filters.resolve_on_backend(read, route, reference.filters, of_rule, rule.matches, f"{where}.filters")
+        findings.extend((*filter(None, (resolution.finding,)), *own.findings))
+        cluster = None if own.broken else resolution.cluster
+        candidates.append(Candidate(Share(reference.weight, cluster, own.filters), resolution.fallback))
     return tuple(candidates), tuple(findings)

@@ -25,16 +25,8 @@ class Match(msgspec.Struct, frozen=True):
     rank: Rank
 
 
-class Share(msgspec.Struct, frozen=True):
-    """A backend's share of a rule; without a cluster its requests are errors."""
-
-    weight: int
-    cluster: ClusterKey | FailoverKey | None
-    filters: tuple[HTTPFilter, ...]
-
-
 class RuleFilter(msgspec.Struct, frozen=True):
-    """A filter of a rule, with what it refers to: a mirror's cluster, or an HTTPRouteFilter and the body that it answers with."""
+    """A filter with what it refers to: the cluster of a mirror, or an HTTPRouteFilter and the body that it answers with."""
 
     spec: HTTPFilter
     cluster: ClusterKey | None = None
@@ -47,6 +39,27 @@ class RuleFilter(msgspec.Struct, frozen=True):
         return self.spec.request_redirect is not None or (
             self.extension is not None and self.extension.direct_response is not None
         )
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A backend's share of a rule; without a cluster its requests are errors."""
+
+    weight: int
+    cluster: ClusterKey | FailoverKey | None
+    filters: tuple[RuleFilter, ...]
+
+    @property
+    def answers(self) -> bool:
+        """Whether a filter of the backend answers in its place."""
+        return self.cluster is not None and any(each.answers for each in self.filters)
+
+    @property
+    def clusters(self) -> tuple[ClusterKey | FailoverKey, ...]:
+        """The clusters that requests of this share may reach."""
+        if not self.weight or self.cluster is None:
+            return ()
+        own = () if self.answers else (self.cluster,)
+        return (*own, *(each.cluster for each in self.filters if each.cluster is not None))
 
 
 class RuleFacts(msgspec.Struct, frozen=True):
@@ -71,17 +84,21 @@ class RuleFacts(msgspec.Struct, frozen=True):
         return any(each.answers for each in self.filters)
 
     @property
+    def all_filters(self) -> tuple[RuleFilter, ...]:
+        """The filters of the rule and of its backends."""
+        return (*self.filters, *(each for share in self.shares for each in share.filters))
+
+    @property
     def clusters(self) -> tuple[ClusterKey | FailoverKey, ...]:
         """Every cluster that the rule's requests may reach."""
         if self.broken:
             return ()
-        named = [] if self.answers else [share.cluster for share in self.shares if share.weight]
+        named = [] if self.answers else [cluster for share in self.shares for cluster in share.clusters]
         wanted: dict[ClusterKey | FailoverKey, None] = {}
-        for cluster in (*named, *(each.cluster for each in self.filters)):
+        for cluster in (*named, *(each.cluster for each in self.filters if each.cluster is not None)):
             if isinstance(cluster, FailoverKey):
                 wanted.update(dict.fromkeys(cluster.clusters))
-            if cluster is not None:
-                wanted[cluster] = None
+            wanted[cluster] = None
         return tuple(wanted)
 
 

@@ -24,7 +24,7 @@ from gatewright.wire.encoding import field, serialised
 from gatewright.wire.entries import Entry, HostEntries, RenderedRoute, entry, named, ordered
 from gatewright.wire.matches import precedence
 from gatewright.wire.resource import ROUTES, Resource, resource
-from gatewright.wire.rules import Site, rule_route
+from gatewright.wire.rules import Site, rule_routes
 from gatewright.wire.tables import CONFIG_HOSTS
 
 _HOST_ROUTES: Final = route_pb.VirtualHost.ROUTES_FIELD_NUMBER
@@ -136,8 +136,8 @@ def _host_head(listener: ListenerKey, host: str) -> bytes:
 
 def _site(route: BoundRoute, place: Place) -> Site:
     """Tell listeners apart only where it shows: a redirect may print the listener's port."""
-    redirects = any(each.spec.type == "RequestRedirect" for rule in route.facts.rules for each in rule.filters)
-    return Site(place.port, place.protocol == "HTTPS") if redirects else Site(0, https=False)
+    shown = any(each.spec.type == "RequestRedirect" for rule in route.facts.rules for each in rule.all_filters)
+    return Site(place.port, place.protocol == "HTTPS") if shown else Site(0, https=False)
 
 
 def _entries(route: BoundRoute, site: Site) -> tuple[Entry, ...]:
@@ -146,11 +146,11 @@ def _entries(route: BoundRoute, site: Site) -> tuple[Entry, ...]:
 
 def _rule_entries(route: BoundRoute, rule: RuleFacts, site: Site) -> Iterator[Entry]:
     name = f"{route.key.kind.lower()}/{route.key.namespace}/{route.key.name}/rule/{rule.index}/match/"
-    crosses_origins = any(each.spec.type == "CORS" for each in rule.filters)
+    crosses_origins = any(each.spec.type == "CORS" for each in rule.all_filters)
     for match in rule.matches:
         order = precedence(match, route.created, route.key, rule.index)
         place = f"{name}{match.index}/"
-        yield entry(order, place, rule_route(rule, match.request, site))
         asked_before = preflight(match.request) if crosses_origins else None
-        if asked_before is not None:
-            yield entry(order, f"{place}preflight/", rule_route(rule, asked_before, site))
+        for prefix, wanted in ((place, match.request), (f"{place}preflight/", asked_before)):
+            if wanted is not None:
+                yield from (entry(order, prefix + part, each) for part, each in rule_routes(rule, wanted, site))
