@@ -26,7 +26,7 @@ from gatewright.ads.server import AdsServer
 from gatewright.fleet.bootstrap import bootstrap
 from gatewright.fleet.envoy_binary import find
 from gatewright.fleet.spec import BootstrapSpec, Pipe
-from gatewright.wire.clusters import ads
+from gatewright.wire.config_source import ads
 from gatewright.wire.encoding import packed, serialised
 from gatewright.wire.resource import LISTENER, ROUTES, Resource, resource
 from tests.support.clients import Connection
