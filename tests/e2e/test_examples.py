@@ -21,6 +21,9 @@ GATEWAY_PORTS: Final = (8888, 8889, 8443)
 BACKENDS: Final = {3000: "three", 3001: "one", 3002: "two"}  # ports of the demo backends in examples; who stands in for them
 
 
+CALL_BACKENDS: Final = {50051: "orders", 50052: "orders-next"}
+
+
 class Asked(NamedTuple):
     """A request, and what must be true of its answer: the backend that gives it, else the status or where it redirects to."""
 
@@ -69,6 +72,7 @@ TOPICS: Final[Mapping[str, tuple[Asked, ...]]] = {
     "headers-and-timeouts": (Asked("one", "headers.example.com"), Asked("504", "timeouts.example.com", "/slow/3")),
     "services": (Asked("404", "www.example.com"),),
     "https": (Asked("301 https://www.example.com:8443/page", "www.example.com", "/page"),),
+    "grpc": (Asked("one", "shop.example.com"), Asked("one", "shop.example.com", "/shop.Orders/Get", method="POST")),
     "cross-namespace": (Asked("one", "shop.example.com"),),
 }
 
@@ -120,7 +124,7 @@ class Example:
 @contextmanager
 def served(host: Host, topic: str) -> Iterator[Example]:
     """Serve an example with ports that are free, for the duration of the block."""
-    ports = {port: free_port() for port in GATEWAY_PORTS}
+    ports = {port: free_port() for port in (*GATEWAY_PORTS, *CALL_BACKENDS)}
     backends = {port: host.backends[name].port for port, name in BACKENDS.items()}
     folder = EXAMPLES / topic
     for path in folder.glob("*.yaml"):
@@ -188,6 +192,25 @@ def test_headers_are_changed(host: Host) -> None:
         answer = example.get("headers.example.com", headers={"x-internal": "secret", "x-from": "client"})
         seen = answer.seen["headers"]
         assert ("gateway", None, "no-store") == (seen["x-from"], seen.get("x-internal"), answer.headers["cache-control"])
+
+
+def test_calls_of_grpc(host: Host) -> None:
+    """The script's servers answer the script's calls, each those that the example says."""
+    script = str(EXAMPLES / "grpc" / "echo.py")
+    with ExitStack() as stack, served(host, "grpc") as example:
+        for port, name in CALL_BACKENDS.items():
+            server = subprocess.Popen([sys.executable, script, "serve", str(example.ports[port]), name])
+            stack.callback(server.wait, 10)
+            stack.callback(server.terminate)
+
+        def called(method: str, *metadata: str, to: str = "shop.example.com") -> str:
+            address = f"localhost:{example.ports[8888]}"
+            return printed(Path(script), "call", address, to, method, "hello", *metadata).strip()
+
+        eventually(lambda: called("/shop.Orders/Get"), lambda answer: answer == "orders: hello", 20)
+        eventually(lambda: called("/shop.Orders/Preview"), lambda answer: answer == "orders-next: hello", 20)
+        assert "orders-next: hello" == called("/shop.Orders/Get", "version=next")
+        assert "UNIMPLEMENTED" == called("/shop.Orders/Get", to="www.example.com")
 
 
 def test_all_endpoints_of_a_service_are_used(host: Host) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import grpc
 import pytest
 
+from gatewright.fleet.admin import AdminClient
 from tests.support.backends import Backend, http_backend
 from tests.support.calls import CallBackend, Caller, Calls, begun, chat, outcome_of
 from tests.support.certificates import shared
@@ -262,6 +263,16 @@ def test_browsers(edge: Edge) -> None:
     assert b"grpc-status:0" in answer.body[11:]
     assert b"x-backend:one" in answer.body[11:]
     assert "application/grpc" == edge.calls["one"].received[-1].metadata.get("content-type", "application/grpc")
+
+
+def test_calls_are_counted(edge: Edge) -> None:
+    """Envoy's statistics have them by service, method and status (5 is NOT_FOUND)."""
+    edge.caller("base.test").call("/counted.Service/Fail", b"")
+    socket = next(edge.server.state.resolve().rglob("*.admin.sock"))
+    said = asyncio.run(AdminClient(socket).prometheus()).decode()
+    counted = [line for line in said.splitlines() if line.startswith("envoy_cluster_grpc_Fail_5{")]
+    assert 1 == len(counted)
+    assert 'envoy_cluster_name="service/default/one/80/grpc"} 1' in counted[0]
 
 
 def test_nothing_is_lost_while_a_route_flips(edge: Edge) -> None:
