@@ -270,7 +270,9 @@ def test_calls_are_counted(edge: Edge) -> None:
     edge.caller("base.test").call("/counted.Service/Fail", b"")
     socket = next(edge.server.state.resolve().rglob("*.admin.sock"))
     said = asyncio.run(AdminClient(socket).prometheus()).decode()
-    counted = [line for line in said.splitlines() if line.startswith("envoy_cluster_grpc_Fail_5{")]
+    counted = [
+        line for line in said.splitlines() if line.startswith("envoy_cluster_grpc_Fail_5{") and 'service="counted"' in line
+    ]
     assert 1 == len(counted)
     assert 'envoy_cluster_name="service/default/one/80/grpc"} 1' in counted[0]
 
