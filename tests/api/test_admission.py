@@ -115,6 +115,20 @@ def test_whole_floats_are_integers() -> None:
     [
         ({"spec.rulez": []}, "spec.rulez", 'unknown field; did you mean "rules"? (known: hostnames, parentRefs, rules, '),
         ({"spec.hostnames": "a.b"}, "spec.hostnames", '"a.b" is not a list'),
+        ({"spec.Hostnames": []}, "spec.Hostnames", 'unknown field; did you mean "hostnames"? (known: '),
+        ({"spec.hostnames[0]": 10}, "spec.hostnames[0]", "10 is not a string; put it in quotes"),
+        ({"spec.rules[0].backendRefs[0].port": "80"}, "spec.rules[0].backendRefs[0].port", "without quotes"),
+        (
+            {"spec.rules[0].filters[2].cors.allowCredentials": "true"},
+            "spec.rules[0].filters[2].cors.allowCredentials",
+            '"true" is not true or false; write it without quotes',
+        ),
+        (
+            {"spec.rules[0].filters[2].cors.allowCredentials": []},
+            "spec.rules[0].filters[2].cors.allowCredentials",
+            "[] is not true or false",
+        ),
+        ({"spec.rules[0].matches[0].method": "get"}, "spec.rules[0].matches[0].method", 'did you mean "GET"?'),
         ({"spec.rules[0].matches[0].path": "/a"}, "spec.rules[0].matches[0].path", '"/a" is not an object'),
         ({"spec.rules[0].backendRefs[0].port": "80"}, "spec.rules[0].backendRefs[0].port", '"80" is not an integer'),
         ({"spec.rules[0].backendRefs[0].port": True}, "spec.rules[0].backendRefs[0].port", "true is not an integer"),

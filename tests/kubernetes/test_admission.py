@@ -65,7 +65,8 @@ def test_the_same_verdicts(channel: Channel, tmp_path: Path, capsys: pytest.Capt
     measured(capsys, line)
     assert taken > len(judged) / 4, "the documents are too bad to tell much"
     assert len(judged) - taken > len(judged) / 4, "the documents are too good to tell much"
-    assert [] == [each for each, ours in zip(judged, verdicts, strict=True) if ours is bool(each.refusal)]
+    differing = [each for each, ours in zip(judged, verdicts, strict=True) if ours is bool(each.refusal)]
+    assert not differing, "\n".join(f"{json.dumps(each.document)}\n    {each.refusal or 'taken'}" for each in differing[:20])
 
 
 def _definitions(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -53,8 +53,8 @@ def places(value: object, schema: Schema) -> Iterator[Place]:
 class Mutator:
     """Makes documents, one after the other; the same seed gives the same documents."""
 
-    def __init__(self, seed: int | str) -> None:
-        self._random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    def __init__(self, seed: int | str | Random) -> None:
+        self._random = seed if isinstance(seed, Random) else Random(seed)  # noqa: S311 - to be repeated, not to be secret
         self._values = Values(self._random)
         often: tuple[Change, ...] = (self._other, self._edge, self._drop, self._add, self._add, self._copy)
         now_and_then: tuple[Change, ...] = (self._odd, self._repeat, self._overfill, self._unknown, self._move)
@@ -63,7 +63,7 @@ class Mutator:
     def mutant(self, document: Document, schema: Schema) -> Document:
         """The document (never itself changed) with up to three changes below `spec` and, now and then, to `metadata`."""
         mutant = copy.deepcopy(document)
-        root = Place(mutant, "spec", schema["properties"]["spec"])
+        root = Place(mutant, "spec", schema["properties"].get("spec", {}))
         for _ in range(self._random.choice((0, 1, 1, 1, 1, 2, 2, 3))):
             if self._random.random() < METADATA:
                 self._change_metadata(mutant["metadata"])

@@ -4,7 +4,6 @@ Ten thousand good documents must be cheap, so accepting is one typed decode and 
 that fails there is put right where an API server would (nulls), and else walked again to find all its problems.
 """
 
-import difflib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -18,7 +17,7 @@ from gatewright.api.diagnosis import encodable, forgiven, problems_of
 from gatewright.api.kinds import KINDS, Kind
 from gatewright.api.meta import KubernetesObject, NamespacedName, ObjectMeta
 from gatewright.api.metadata import problems_of_metadata
-from gatewright.api.problems import Problem, listed, shown
+from gatewright.api.problems import Problem, did_you_mean, listed, shown
 from gatewright.api.rules import Channel, Predicate
 
 DEFAULT_NAMESPACE: Final = "default"
@@ -182,7 +181,5 @@ def _unknown_kind(named: _Named, channel: Channel, known: tuple[Kind, ...]) -> P
         right = [kind.api_versions[0] for kind in of_kind]
         return Problem("apiVersion", f"{shown(named.api_version)} has no kind {named.kind}; it is in {listed(right)}")
     names = sorted({kind.name for kind in known if kind.served(channel)})
-    close = [name for name in names if name.lower() == named.kind.lower()] or difflib.get_close_matches(named.kind, names, n=1)
-    guess = f"; did you mean {shown(close[0])}?" if close else ""
-    what = f"{shown(named.kind)} of {shown(named.api_version)} is not known{guess}"
+    what = f"{shown(named.kind)} of {shown(named.api_version)} is not known{did_you_mean(named.kind, names)}"
     return Problem("kind", f"{what} (known kinds: {', '.join(names)})")

@@ -5,7 +5,6 @@ the model's types, collects what is wrong with each field, and asks the rules of
 makes two things right that an API server forgives: a null is an absent field, and 80.0 is an integer.
 """
 
-import difflib
 import re
 import typing
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ import msgspec
 from msgspec import inspect
 
 from gatewright.api.checks import Field, Terms, fields_of, present, rules_of, unwrapped
-from gatewright.api.problems import Problem, below, listed, shown
+from gatewright.api.problems import Problem, below, did_you_mean, listed, shown
 from gatewright.api.rules import Rule
 
 Problems: TypeAlias = Iterator[Problem]
@@ -101,9 +100,7 @@ def _of_field(field: Field, value: dict[str, object], path: str, terms: Terms) -
 def _unknown(name: str, kind: inspect.StructType, path: str, known: list[str]) -> Problem:
     if any(each.name == name for each in fields_of(kind.cls)):
         return Problem(below(path, name), "unknown field: it belongs to the experimental channel")
-    close = difflib.get_close_matches(str(name), known, n=1)
-    guess = f"; did you mean {shown(close[0])}?" if close else ""
-    return Problem(below(path, name), f"unknown field{guess} (known: {', '.join(sorted(known))})")
+    return Problem(below(path, name), f"unknown field{did_you_mean(str(name), known)} (known: {', '.join(sorted(known))})")
 
 
 def _of_rules(cls: type[msgspec.Struct], struct: msgspec.Struct, path: str, terms: Terms) -> Problems:
@@ -198,7 +195,8 @@ def _of_integer(kind: inspect.IntType, value: object, path: str, _terms: Terms) 
 
 def _of_literal(kind: inspect.LiteralType, value: object, path: str, _terms: Terms) -> Problems:
     if type(value) not in {type(each) for each in kind.values} or value not in kind.values:
-        yield Problem(path, f"{shown(value)} is not supported; one of {listed(kind.values)}")
+        guess = did_you_mean(value, [each for each in kind.values if isinstance(each, str)]) if isinstance(value, str) else ""
+        yield Problem(path, f"{shown(value)} is not supported; one of {listed(kind.values)}{guess}")
 
 
 def _of_boolean(_kind: inspect.BoolType, value: object, path: str, _terms: Terms) -> Problems:
@@ -214,7 +212,16 @@ def _of_union(kind: inspect.UnionType, value: object, path: str, terms: Terms) -
 
 
 def _wrong_type(expected: str, value: object, path: str) -> Problem:
-    return Problem(path, f"{shown(value)} is not {expected}")
+    return Problem(path, f"{shown(value)} is not {expected}{_quoting(expected, value)}")
+
+
+def _quoting(expected: str, value: object) -> str:
+    """What is right but for its quotes."""
+    if expected == "a string" and isinstance(value, bool | int | float):
+        return "; put it in quotes"
+    is_number = expected == "an integer" and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value)
+    is_switch = expected == "true or false" and isinstance(value, str) and value in {"true", "false"}
+    return "; write it without quotes" if is_number or is_switch else ""
 
 
 _WALKS: Final[dict[type[inspect.Type], Callable[[Any, Any, str, Terms], Problems]]] = {

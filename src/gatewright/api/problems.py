@@ -1,7 +1,8 @@
 """How a problem with a document is said: where it is, what stands there, and what is allowed."""
 
+import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 LONGEST_SHOWN: Final = 80
@@ -29,6 +30,13 @@ def shown(value: object) -> str:
 def listed(values: Iterable[object]) -> str:
     """Values in a row, as JSON."""
     return ", ".join(map(shown, values))
+
+
+def did_you_mean(wrong: str, known: Sequence[str]) -> str:
+    """A question, to be put behind what is wrong: the known word that most looks like it, or nothing when none does."""
+    close = [each for each in known if each.lower() == wrong.lower()] or difflib.get_close_matches(wrong, known, n=1)
+    close = close or [each for each in known if wrong and each.lower().endswith(wrong.lower())][:1]
+    return f"; did you mean {shown(close[0])}?" if close else ""
 
 
 def below(path: str, name: str) -> str:
