@@ -87,10 +87,11 @@ def test_each_problem_is_a_line(run: Run, write: Write) -> None:
 
     assert 1 == code
     fields = "known: hostnames, parentRefs, rules, useDefaultGateways"
+    type_path = "spec.rules[0].matches[0].path.type"
     types, guess = '"Exact", "PathPrefix", "RegularExpression"', '; did you mean "PathPrefix"?'
     assert [
         f'10: document 1: HTTPRoute web/shop: spec.hostname: unknown field; did you mean "hostnames"? ({fields})',
-        f'14: document 1: HTTPRoute web/shop: spec.rules[0].matches[0].path.type: "Prefix" is not supported; one of {types}{guess}',
+        f'14: document 1: HTTPRoute web/shop: {type_path}: "Prefix" is not supported; one of {types}{guess}',
         "17: document 1: HTTPRoute web/shop: spec.rules[0].backendRefs[0]: Must have port for Service reference",
     ] == [line.removeprefix(f"{folder}/bad.yaml:") for line in out.splitlines()]
     assert "3 problems in 1 of 1 file\n" == summary
