@@ -1,4 +1,4 @@
-"""Backends that say what they were asked, over HTTP/1.1 and over HTTP/2 without TLS, each on a free port of loopback.
+"""Backends that say what they were asked, over HTTP/1.1 (in TLS, if wanted) and HTTP/2 without TLS, on free ports of loopback.
 
 Both answer with JSON: who they are, and the request as it reached them. `/slow/1.5` takes that many seconds, and of
 `/fails/2/503/any` (HTTP/1.1 only) the first two requests fail: with that status, or `cut` off, or `late` by half a second;
@@ -8,6 +8,7 @@ everything else answers at once. What arrived is kept in `seen`, for requests wh
 import json
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from contextlib import suppress
@@ -19,6 +20,7 @@ import h2.config
 import h2.connection
 import h2.events
 
+from tests.support.certificates import Certificate, names
 from tests.support.ports import LOOPBACK
 
 
@@ -30,6 +32,8 @@ class Seen(NamedTuple):
     host: str
     headers: dict[str, str]
     protocol: str = "HTTP/1.1"
+    server_name: str = ""  # that TLS was asked for
+    client: str = ""  # the common name of the certificate that was shown
 
 
 class Backend:
@@ -39,6 +43,7 @@ class Backend:
         self.name = name
         self.port: int = server.server_address[1]
         self.seen: list[Seen] = []
+        self.connections = 0  # of HTTP/1.1
         self._server = server
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
@@ -78,17 +83,60 @@ class _Server(ThreadingHTTPServer):
         """Stay quiet: clients of these tests break off."""
 
 
-def http_backend(name: str) -> Backend:
-    """A backend that speaks HTTP/1.1."""
+class ServerTls(NamedTuple):
+    """How a backend speaks TLS: the certificate that it shows, and whose its clients need (None: they need none)."""
+
+    certificate: Certificate
+    clients: Certificate | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """What the ssl module needs; it notes the server name that is asked for on each connection."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with self.certificate.files() as path:
+            context.load_cert_chain(path)
+        if self.clients is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cadata=self.clients.certificate.decode())
+        context.sni_callback = _note_name
+        return context
+
+
+def _note_name(connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+    connection.asked_for = name or ""  # type: ignore[union-attr]  # it is a plain object, to which this may be added
+
+
+def _peer(connection: socket.socket) -> tuple[str, str]:
+    """The server name that a client asked for, and the common name of its certificate."""
+    if not isinstance(connection, ssl.SSLSocket):
+        return "", ""
+    shown = connection.getpeercert(binary_form=True)
+    return getattr(connection, "asked_for", ""), names(shown)[0] if shown else ""
+
+
+def http_backend(name: str, tls: ServerTls | None = None) -> Backend:
+    """A backend that speaks HTTP/1.1, in TLS if told how."""
+    context = tls.context() if tls else None
 
     class Echo(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
+        def setup(self) -> None:
+            backend.connections += 1
+            if context is not None:
+                self.request = context.wrap_socket(self.request, server_side=True)
+            super().setup()
+
+        def finish(self) -> None:
+            super().finish()
+            if context is not None:
+                self.request.close()
+
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {header.lower(): ", ".join(self.headers.get_all(header, ())) for header in self.headers}
-            body = backend.answer(Seen(self.command, self.path, self.headers.get("Host", ""), headers))
+            asked = Seen(self.command, self.path, self.headers.get("Host", ""), headers, "HTTP/1.1", *_peer(self.request))
+            body = backend.answer(asked)
             failure = backend.failure(self.path)
             if failure == "cut":
                 self.connection.shutdown(socket.SHUT_RDWR)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, NamedTuple
 
+from tests.support.certificates import Certificate
 from tests.support.ports import LOOPBACK
 from tests.support.waiting import eventually
 
@@ -36,10 +37,14 @@ class Answer(NamedTuple):
 
 
 class Tls(NamedTuple):
-    """How to speak TLS: `server_name` is the SNI (None sends none), `authority` the PEM of a certificate to trust."""
+    """How to speak TLS: `server_name` is the SNI (None sends none), `authority` the PEM of a certificate to trust.
+
+    `identity` is the certificate that the client shows when it is asked for one.
+    """
 
     server_name: str | None
     authority: bytes | None = None
+    identity: Certificate | None = None
 
     def context(self) -> ssl.SSLContext:
         """What the ssl module needs; without an authority, any certificate will do."""
@@ -49,6 +54,9 @@ class Tls(NamedTuple):
             context.verify_mode = ssl.CERT_NONE
         else:
             context.load_verify_locations(cadata=self.authority.decode())
+        if self.identity is not None:
+            with self.identity.files() as path:
+                context.load_cert_chain(path)
         return context
 
 

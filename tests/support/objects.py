@@ -18,14 +18,15 @@ def documents(*texts: str) -> str:
     return "\n---\n".join(text.strip("\n") for text in texts) + "\n"
 
 
-def gateway(name: str, listeners: str, *, namespace: str = "default") -> str:
-    """A Gateway with these listeners (YAML of the list)."""
+def gateway(name: str, listeners: str, *, namespace: str = "default", tls: str = "{}") -> str:
+    """A Gateway with these listeners (YAML of the list), and TLS settings of the whole."""
     return f"""
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {{name: {name}, namespace: {namespace}}}
 spec:
   gatewayClassName: gatewright
+  tls: {tls}
   listeners:
 {_list(listeners)}
 """
