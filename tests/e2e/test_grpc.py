@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from functools import partial
+from textwrap import indent
 from typing import NamedTuple
 
 import grpc
@@ -112,6 +113,35 @@ def test_a_call_over_tls(edge: Edge) -> None:
     edge.server.apply("secured", grpc_route("secured", to("two"), hostnames=[SECURE]))
     outcome = Caller(edge.secure_port, SECURE, shared(SECURE).certificate).call("/demo.Echo/Say", b"hello")
     assert "two" == outcome.backend
+
+
+def test_a_backend_with_tls(edge: Edge) -> None:
+    """A BackendTLSPolicy has the Gateway speak TLS, and HTTP/2 within, to the Service of a GRPCRoute."""
+    certificate = shared("inner.test")
+    authority = indent(certificate.certificate.decode(), "    ")
+    with CallBackend("inner", certificate) as backend:
+        edge.server.apply(
+            "inner",
+            service("inner", backend.port),
+            grpc_route("inner", to("inner")),
+            f"""
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: inner}}
+data:
+  ca.crt: |
+{authority}
+""",
+            """
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: inner}
+spec:
+  targetRefs: [{group: "", kind: Service, name: inner}]
+  validation: {hostname: inner.test, caCertificateRefs: [{group: "", kind: ConfigMap, name: inner}]}
+""",
+        )
+        assert "inner" == edge.chosen("inner.test", "/demo.Echo/Say")
 
 
 def test_matching(edge: Edge) -> None:
@@ -236,6 +266,25 @@ def test_errors_are_statuses_of_grpc(edge: Edge, rule: str, status: str) -> None
     """Nobody to answer is UNAVAILABLE; nothing that matches is UNIMPLEMENTED."""
     edge.server.apply("errors", grpc_route("errors", rule))
     assert status == edge.chosen("errors.test", "/demo.Echo/Say")
+
+
+def test_a_filter_answers(edge: Edge) -> None:
+    """A direct response of an HTTPRouteFilter is a status and words to a caller."""
+    edge.server.apply(
+        "answering",
+        grpc_route(
+            "answering",
+            "- filters: [{type: ExtensionRef, extensionRef: {group: gateway.envoyproxy.io, kind: HTTPRouteFilter, name: answering}}]",
+        ),
+        """
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: HTTPRouteFilter
+metadata: {name: answering}
+spec: {directResponse: {statusCode: 403, body: {type: Inline, inline: not for you}}}
+""",
+    )
+    outcome = edge.caller("answering.test").call("/demo.Echo/Say", b"hello")
+    assert (grpc.StatusCode.PERMISSION_DENIED, "not for you") == (outcome.code, outcome.details)
 
 
 def test_a_share_of_errors(edge: Edge) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Self
 import grpc
 import grpc.aio
 
+from tests.support.certificates import Certificate
 from tests.support.ports import LOOPBACK
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -32,10 +33,11 @@ class Received(NamedTuple):
 
 
 class CallBackend:
-    """A running backend; to be used as `with`."""
+    """A running backend, over TLS if it has a certificate; to be used as `with`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, certificate: Certificate | None = None) -> None:
         self.name = name
+        self._certificate = certificate
         self.port = 0
         self.received: list[Received] = []
         self._loop = asyncio.new_event_loop()
@@ -56,7 +58,12 @@ class CallBackend:
     async def _start(self) -> None:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers((_Handlers(self),))
-        self.port = self._server.add_insecure_port(f"{LOOPBACK}:0")
+        address = f"{LOOPBACK}:0"
+        if self._certificate is None:
+            self.port = self._server.add_insecure_port(address)
+        else:
+            credentials = grpc.ssl_server_credentials([(self._certificate.key, self._certificate.certificate)])
+            self.port = self._server.add_secure_port(address, credentials)
         await self._server.start()
 
     async def _stop(self) -> None:
