@@ -274,7 +274,10 @@ def test_a_filter_answers(edge: Edge) -> None:
         "answering",
         grpc_route(
             "answering",
-            "- filters: [{type: ExtensionRef, extensionRef: {group: gateway.envoyproxy.io, kind: HTTPRouteFilter, name: answering}}]",
+            """
+            - filters:
+              - {type: ExtensionRef, extensionRef: {group: gateway.envoyproxy.io, kind: HTTPRouteFilter, name: answering}}
+            """,
         ),
         """
 apiVersion: gateway.envoyproxy.io/v1alpha1
