@@ -6,6 +6,7 @@ Names get the case in front, so that many cases stand in one bootstrap: Envoy ta
 from collections.abc import Iterable
 from typing import Any
 
+from gatewright.fleet.bootstrap import RUNTIME
 from gatewright.wire import resource as wire
 from gatewright.wire.resource import Resource
 from tests.golden.goldens import plain
@@ -21,7 +22,7 @@ def bootstrap(proxies: Iterable[tuple[str, Iterable[Resource]]], authorities: st
             static[part].append(each)
             if part == "listeners":
                 _move(each, f"127.{number >> 8}.{number & 0xFF}")
-    return {"static_resources": static}
+    return {"static_resources": static, "layered_runtime": {"layers": [{"name": "as in a proxy", "static_layer": RUNTIME}]}}
 
 
 def _static(proxy: str, resources: Iterable[Resource], authorities: str) -> Iterable[tuple[str, Json]]:

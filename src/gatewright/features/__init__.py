@@ -9,12 +9,22 @@ from typing import Final
 from gatewright.features.base import Placement, RouteFilter
 from gatewright.features.cors import CROSS_ORIGIN
 from gatewright.features.extension import EXTENSION
+from gatewright.features.external_auth import EXTERNAL_AUTH
 from gatewright.features.headers import REQUEST_HEADERS, RESPONSE_HEADERS
 from gatewright.features.mirror import REQUEST_MIRROR
 from gatewright.features.redirect import REQUEST_REDIRECT
 from gatewright.features.rewrite import URL_REWRITE
 
-_FILTERS: Final = (REQUEST_HEADERS, RESPONSE_HEADERS, REQUEST_REDIRECT, URL_REWRITE, REQUEST_MIRROR, CROSS_ORIGIN, EXTENSION)
+_FILTERS: Final = (
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    REQUEST_REDIRECT,
+    URL_REWRITE,
+    REQUEST_MIRROR,
+    CROSS_ORIGIN,
+    EXTERNAL_AUTH,
+    EXTENSION,
+)
 
 ROUTE_FILTERS: Final[Mapping[str, RouteFilter]] = {feature.type: feature for feature in _FILTERS}
 

@@ -50,7 +50,7 @@ def document(spec: BootstrapSpec) -> dict[str, Json]:
         **({"node": {"locality": {"zone": spec.zone}}} if spec.zone else {}),
         "deferredStatOptions": {"enableDeferredCreationStats": True},
         "statsConfig": {"useAllDefaultTags": True, "statsTags": [{"tagName": tag, "regex": regex} for tag, regex in _STATS_TAGS]},
-        "layeredRuntime": {"layers": [{"name": "global_config", "staticLayer": _RUNTIME}]},
+        "layeredRuntime": {"layers": [{"name": "global_config", "staticLayer": RUNTIME}]},
         "dynamicResources": _dynamic_resources(),
         "staticResources": _static_resources(spec),
         "overloadManager": _overload_manager(spec),
@@ -58,7 +58,7 @@ def document(spec: BootstrapSpec) -> dict[str, Json]:
 
 
 # Regular expressions are admitted by the control plane; Envoy only warns of large ones.
-_RUNTIME: Final[Json] = {"re2.max_program_size.error_level": 4294967295.0, "re2.max_program_size.warn_level": 1000.0}
+RUNTIME: Final[Json] = {"re2.max_program_size.error_level": 4294967295.0, "re2.max_program_size.warn_level": 1000.0}
 
 
 def _dynamic_resources() -> Json:

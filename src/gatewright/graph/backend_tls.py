@@ -26,10 +26,12 @@ from gatewright.graph.tables import (
     BACKENDS,
     PROXY_CERTIFICATES,
     SERVICES,
+    AnyCluster,
     BackendKey,
     ClusterKey,
     FailoverKey,
     PolicyTarget,
+    PoolKey,
     ProxyCluster,
 )
 from gatewright.graph.tls import certificate
@@ -68,10 +70,12 @@ class UpstreamTls(msgspec.Struct, frozen=True):
         return (self.authority,) if isinstance(self.authority, Bundle) else ()
 
 
-def of_cluster(read: Read, key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> UpstreamTls | None:
+def of_cluster(read: Read, key: ProxyCluster, wanted: AnyCluster) -> UpstreamTls | None:
     """Resolve the TLS of one cluster; None where it speaks plain text."""
     if isinstance(wanted, FailoverKey):
         return None
+    if isinstance(wanted, PoolKey):  # its members are alike
+        return of_cluster(read, key, wanted.members[0][0])
     policy = _policy(read, wanted)
     backend = read(BACKENDS, NamespacedName(wanted.namespace, wanted.name)) if wanted.kind == "backend" else None
     own = backend.spec.tls if backend else None
@@ -83,10 +87,12 @@ def of_cluster(read: Read, key: ProxyCluster, wanted: ClusterKey | FailoverKey) 
     return msgspec.structs.replace(tls, certificate=read(PROXY_CERTIFICATES, key.proxy))
 
 
-def by_backend(key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> Iterator[tuple[BackendKey, ProxyCluster, None]]:
+def by_backend(key: ProxyCluster, wanted: AnyCluster) -> Iterator[tuple[BackendKey, ProxyCluster, None]]:
     """Spread the clusters in use over their backends."""
-    if isinstance(wanted, ClusterKey):
-        yield BackendKey(wanted.kind, wanted.namespace, wanted.name), key, None
+    if isinstance(wanted, ClusterKey | PoolKey):
+        members = (wanted,) if isinstance(wanted, ClusterKey) else [member for member, _ in wanted.members]
+        for backend in dict.fromkeys(BackendKey(each.kind, each.namespace, each.name) for each in members):
+            yield backend, key, None
 
 
 def client_certificate(read: Read, proxy: str, gateways: Mapping[NamespacedName, GatewayFacts]) -> NamespacedName | None:

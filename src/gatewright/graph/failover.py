@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gatewright.graph.rules import Share
-from gatewright.graph.tables import ClusterKey, FailoverKey
+from gatewright.graph.tables import AnyCluster, ClusterKey, FailoverKey
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -30,12 +30,12 @@ def arrange(candidates: Sequence[Candidate]) -> tuple[Share, ...]:
     return tuple(_chained(share, [*_after(first, i), *spare]) for i, share in enumerate(first))
 
 
-def _after(shares: Sequence[Share], place: int) -> list[ClusterKey | FailoverKey | None]:
+def _after(shares: Sequence[Share], place: int) -> list[AnyCluster | None]:
     """The clusters of the other shares, beginning behind `place`, so that the load of a lost one spreads."""
     return [share.cluster for share in (*shares[place + 1 :], *shares[:place])]
 
 
-def _chained(share: Share, others: Sequence[ClusterKey | FailoverKey | None]) -> Share:
+def _chained(share: Share, others: Sequence[AnyCluster | None]) -> Share:
     """Let `others` follow a share's cluster. A backend that could not be resolved keeps its share of errors."""
     chain = dict.fromkeys(cluster for cluster in (share.cluster, *others) if isinstance(cluster, ClusterKey))
     return msgspec.structs.replace(share, cluster=FailoverKey(tuple(chain))) if share.cluster else share

@@ -49,6 +49,12 @@ def resolve(
             resolution = backends.resolve(read, route, spec.request_mirror.backend_ref, f"{where}.requestMirror.backendRef")
             resolved.append(RuleFilter(spec, resolution.cluster))
             harmless.extend(filter(None, (resolution.finding,)))
+        elif spec.external_auth is not None:
+            protocol = "grpc" if spec.external_auth.protocol == "GRPC" else ""
+            authorizer = f"{where}.externalAuth.backendRef"
+            resolution = backends.resolve(read, route, spec.external_auth.backend_ref, authorizer, protocol=protocol)
+            resolved.append(RuleFilter(spec, resolution.cluster))
+            findings.extend(filter(None, (resolution.finding,)))
         elif spec.extension_ref is not None:
             extended, problems = _extension(read, route, spec, spec.extension_ref, f"{where}.extensionRef")
             resolved.append(extended)
@@ -105,9 +111,9 @@ def _clashes(filters: list[RuleFilter], path: str) -> tuple[Finding, ...]:
     if answering and forwarding:
         message = "a filter that answers the request excludes one for the request to the backend"
         return (Finding(ACCEPTED, "IncompatibleFilters", message, f"{path}[{forwarding[0]}]"),)
-    rewritten = [part for each in filters for part in _rewritten(each)]
-    twice = next((part for part in rewritten if rewritten.count(part) > 1), None)
-    message = f"more than one filter rewrites the {twice}"
+    done = [part for each in filters for part in (*_rewritten(each), *(("authorization",) if each.spec.external_auth else ()))]
+    twice = next((part for part in done if done.count(part) > 1), None)
+    message = f"more than one filter {'does the' if twice == 'authorization' else 'rewrites the'} {twice}"
     return (Finding(ACCEPTED, "IncompatibleFilters", message, path),) if twice else ()
 
 

@@ -17,14 +17,14 @@ from gatewright.api.grpcroute import GRPCRoute, GRPCRouteRule
 from gatewright.api.httproute import HTTPBackendRef, HTTPRoute, HTTPRouteRule, HTTPRouteTimeouts
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph import backends, failover, filters, matches
+from gatewright.graph import backends, failover, filters, matches, sessions
 from gatewright.graph.attachment import Attachable, BoundRoute, bind
 from gatewright.graph.failover import Candidate
 from gatewright.graph.filters import RuleFilters
 from gatewright.graph.findings import Finding
 from gatewright.graph.matches import Matches
 from gatewright.graph.rules import RouteFacts, RuleFacts, Share
-from gatewright.graph.tables import ROUTE_FACTS, ClusterKey, FailoverKey, ProxyCluster, RouteKey
+from gatewright.graph.tables import ROUTE_FACTS, AnyCluster, ProxyCluster, RouteKey
 
 if TYPE_CHECKING:
     from gatewright.graph.tables import Route
@@ -68,7 +68,7 @@ def clusters(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ProxyCluster, R
             yield ProxyCluster(proxy, cluster), route.key, None
 
 
-def wanted(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> ClusterKey | FailoverKey:
+def wanted(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> AnyCluster:
     """Stand for a cluster that some route needs: one route more or less changes nothing about it."""
     del read, routes
     return key.cluster
@@ -115,15 +115,18 @@ def _rule(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule, found: M
     path = f"spec.rules[{index}]"
     resolved = filters.resolve(read, route, rule.filters, rule.matches, f"{path}.filters")
     candidates, unresolved = _backends(read, route, rule, resolved, path)
+    shares = failover.arrange(candidates)
+    persistence = sessions.resolve(read, route, index, rule, shares)
     return RuleFacts(
         index=index,
         rule=rule,
         calls=route.kind == "GRPCRoute",
         matches=found.usable,
         filters=resolved.filters,
-        shares=failover.arrange(candidates),
-        broken=bool(found.findings or resolved.broken),
-        findings=(*found.findings, *resolved.findings, *unresolved),
+        shares=persistence.shares,
+        session=persistence.session,
+        broken=bool(found.findings or resolved.broken or persistence.findings),
+        findings=(*found.findings, *resolved.findings, *unresolved, *persistence.findings),
     )
 
 

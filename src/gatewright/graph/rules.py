@@ -7,8 +7,9 @@ import msgspec
 from gatewright.api.filters import HTTPFilter
 from gatewright.api.httproute import HTTPRouteMatch, HTTPRouteRule
 from gatewright.api.httproutefilter import HTTPRouteFilterSpec
+from gatewright.features.session import Session
 from gatewright.graph.findings import ACCEPTED, Finding, of
-from gatewright.graph.tables import ClusterKey, FailoverKey
+from gatewright.graph.tables import AnyCluster, ClusterKey, FailoverKey
 
 Rank: TypeAlias = tuple[int, int, int, bool, int, int]
 
@@ -26,7 +27,7 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class RuleFilter(msgspec.Struct, frozen=True):
-    """A filter with what it refers to: the cluster of a mirror, or an HTTPRouteFilter and the body that it answers with."""
+    """A filter with what it refers to: the cluster of a mirror or authorizer, or an HTTPRouteFilter and the body it answers."""
 
     spec: HTTPFilter
     cluster: ClusterKey | None = None
@@ -45,7 +46,7 @@ class Share(msgspec.Struct, frozen=True):
     """A backend's share of a rule; without a cluster its requests are errors."""
 
     weight: int
-    cluster: ClusterKey | FailoverKey | None
+    cluster: AnyCluster | None
     filters: tuple[RuleFilter, ...]
 
     @property
@@ -54,7 +55,7 @@ class Share(msgspec.Struct, frozen=True):
         return self.cluster is not None and any(each.answers for each in self.filters)
 
     @property
-    def clusters(self) -> tuple[ClusterKey | FailoverKey, ...]:
+    def clusters(self) -> tuple[AnyCluster, ...]:
         """The clusters that requests of this share may reach."""
         if not self.weight or self.cluster is None:
             return ()
@@ -75,6 +76,7 @@ class RuleFacts(msgspec.Struct, frozen=True):
     matches: tuple[Match, ...]
     filters: tuple[RuleFilter, ...]
     shares: tuple[Share, ...]
+    session: Session | None
     broken: bool
     findings: tuple[Finding, ...]
 
@@ -89,12 +91,12 @@ class RuleFacts(msgspec.Struct, frozen=True):
         return (*self.filters, *(each for share in self.shares for each in share.filters))
 
     @property
-    def clusters(self) -> tuple[ClusterKey | FailoverKey, ...]:
+    def clusters(self) -> tuple[AnyCluster, ...]:
         """Every cluster that the rule's requests may reach."""
         if self.broken:
             return ()
         named = [] if self.answers else [cluster for share in self.shares for cluster in share.clusters]
-        wanted: dict[ClusterKey | FailoverKey, None] = {}
+        wanted: dict[AnyCluster, None] = {}
         for cluster in (*named, *(each.cluster for each in self.filters if each.cluster is not None)):
             if isinstance(cluster, FailoverKey):
                 wanted.update(dict.fromkeys(cluster.clusters))

@@ -148,11 +148,20 @@ class FailoverKey(NamedTuple):
     clusters: tuple[ClusterKey, ...]
 
 
+class PoolKey(NamedTuple):
+    """Clusters whose endpoints are served as those of one, which gets requests by weight; 0 is for sessions that are there."""
+
+    members: tuple[tuple[ClusterKey, int], ...]
+
+
+AnyCluster: TypeAlias = ClusterKey | FailoverKey | PoolKey
+
+
 class ProxyCluster(NamedTuple):
     """A cluster in the configuration of one proxy."""
 
     proxy: str
-    cluster: ClusterKey | FailoverKey
+    cluster: AnyCluster
 
 
 class ProxySecret(NamedTuple):
@@ -252,7 +261,7 @@ ROUTE_FACTS: Ref[RouteKey, "RouteFacts"] = Ref("resolved routes")
 BOUND: Ref[RouteKey, "BoundRoute"] = Ref("bound routes")
 ATTACHED: Ref[ListenerKey, Mapping[RouteKey, None]] = Ref("routes by listener")
 CLUSTER_USES: Ref[ProxyCluster, Mapping[RouteKey, None]] = Ref("routes by cluster")
-WANTED_CLUSTERS: Ref[ProxyCluster, ClusterKey | FailoverKey] = Ref("clusters in use")
+WANTED_CLUSTERS: Ref[ProxyCluster, AnyCluster] = Ref("clusters in use")
 BACKEND_USERS: Ref[BackendKey, Mapping[ProxyCluster, None]] = Ref("clusters by backend")
 CLUSTER_TLS: Ref[ProxyCluster, "UpstreamTls"] = Ref("TLS to backends")
 SECRET_USERS: Final[Mapping[str, Ref[Any, Any]]] = {"port": PORTS, "cluster": CLUSTER_TLS}  # of rows that are Certifying

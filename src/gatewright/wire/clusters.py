@@ -1,13 +1,14 @@
 """Clusters: one a backend, named by what it is.
 
-A failover is a cluster of clusters (Envoy's aggregate). Service endpoints and IP endpoints come over EDS; FQDN endpoints are
-resolved by Envoy (cluster type DNS). Constants are those of Envoy Gateway (conventions, section 2).
+A failover is a cluster of clusters (Envoy's aggregate); a pool has the endpoints of its members, by weight. Service endpoints and
+IP endpoints come over EDS; FQDN endpoints are resolved by Envoy (cluster type DNS). Constants are those of Envoy Gateway
+(conventions, section 2).
 """
 
 from typing import Final, NamedTuple
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
-from envoy.config.core.v3 import address_pb2
+from envoy.config.core.v3 import address_pb2, health_check_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.extensions.clusters.aggregate.v3.cluster_pb2 import ClusterConfig
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
@@ -19,7 +20,7 @@ from gatewright.api.core import Service
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.backend_tls import UpstreamTls
-from gatewright.graph.tables import BACKENDS, CLUSTER_TLS, SERVICES, ClusterKey, FailoverKey, ProxyCluster
+from gatewright.graph.tables import BACKENDS, CLUSTER_TLS, SERVICES, AnyCluster, ClusterKey, FailoverKey, PoolKey, ProxyCluster
 from gatewright.wire import upstream_tls
 from gatewright.wire.config_source import ads
 from gatewright.wire.encoding import packed, serialised
@@ -29,29 +30,36 @@ _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _BUFFER_BYTES: Final = 32768
 _CONNECT_TIMEOUT: Final = Duration(seconds=10)
 _H2C: Final = frozenset({"kubernetes.io/h2c", "gateway.envoyproxy.io/h2c", "grpc"})
+_SESSIONS_HOLD: Final = health_check_pb2.HealthStatusSet(
+    statuses=[health_check_pb2.UNKNOWN, health_check_pb2.HEALTHY, health_check_pb2.DEGRADED, health_check_pb2.DRAINING]
+)
 _WEBSOCKET: Final = frozenset({"kubernetes.io/ws", "kubernetes.io/wss", "gateway.envoyproxy.io/ws", "gateway.envoyproxy.io/wss"})
 
 
-def cluster_name(key: ClusterKey | FailoverKey) -> str:
+def cluster_name(key: AnyCluster) -> str:
     """Name a cluster: `service/<namespace>/<name>/<port>`, `backend/<namespace>/<name>`, or `failover/` and those in order.
 
-    The cluster of calls to a backend ends in `/grpc`.
+    The cluster of calls to a backend ends in `/grpc`; that of a pool is `pool/` and its members with their weights.
     """
+    if isinstance(key, PoolKey):
+        return f"pool/{'|'.join(f'{cluster_name(cluster)}={weight}' for cluster, weight in key.members)}"
     if isinstance(key, FailoverKey):
         return f"failover/{'|'.join(cluster_name(cluster) for cluster in key.clusters)}"
     parts = (key.kind, key.namespace, key.name, str(key.port or ""), key.protocol)
     return "/".join(part for part in parts if part)
 
 
-def render(read: Read, key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> Resource | None:
+def render(read: Read, key: ProxyCluster, wanted: AnyCluster) -> Resource | None:
     """Render the cluster of one backend; none where the backend is gone."""
     if isinstance(wanted, FailoverKey):
         cluster = _failover(wanted)
     else:
-        found = _RENDERERS[wanted.kind](read, wanted)
+        one = wanted.members[0][0] if isinstance(wanted, PoolKey) else wanted
+        found = _RENDERERS[one.kind](read, one)
         if found is None:
             return None
         cluster = found.cluster
+        cluster.name = cluster_name(wanted)
         _set_protocols(read, cluster, found.protocols, read(CLUSTER_TLS, key))
     return resource(CLUSTER, cluster.name, serialised(cluster))
 
@@ -147,7 +155,8 @@ def _base(key: ClusterKey) -> cluster_pb2.Cluster:
         per_connection_buffer_limit_bytes=UInt32Value(value=_BUFFER_BYTES),
         lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
         common_lb_config=cluster_pb2.Cluster.CommonLbConfig(
-            locality_weighted_lb_config=cluster_pb2.Cluster.CommonLbConfig.LocalityWeightedLbConfig()
+            locality_weighted_lb_config=cluster_pb2.Cluster.CommonLbConfig.LocalityWeightedLbConfig(),
+            override_host_status=_SESSIONS_HOLD,
         ),
         ignore_health_on_host_removal=True,
         circuit_breakers=circuit_breaker_pb2.CircuitBreakers(

@@ -11,7 +11,7 @@ from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
-from gatewright.features import cors, grpc
+from gatewright.features import chain
 from gatewright.flow import Read
 from gatewright.graph.attachment import route_config
 from gatewright.graph.frontend_tls import ClientValidation
@@ -35,8 +35,7 @@ def connection_manager(read: Read, key: PortKey, facts: ListenerFacts) -> listen
         stat_prefix=f"{'https' if https else 'http'}-{bound_port(read, key)}",
         rds=hcm_pb.Rds(config_source=ads(), route_config_name=name),
         http_filters=[
-            cors.http_filter(),
-            *grpc.http_filters(),
+            *chain.http_filters(),
             hcm_pb.HttpFilter(name=_ROUTER, typed_config=packed(Router(suppress_envoy_headers=True))),
         ],
         upgrade_configs=[hcm_pb.HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],  # here once, not in every route

@@ -16,7 +16,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from gatewright.api.core import EndpointSlice, Service
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
-from gatewright.graph.tables import BACKENDS, SERVICES, SLICES, ClusterKey, FailoverKey, ProxyCluster
+from gatewright.graph.tables import BACKENDS, SERVICES, SLICES, AnyCluster, ClusterKey, FailoverKey, PoolKey, ProxyCluster
 from gatewright.wire.clusters import cluster_name
 from gatewright.wire.encoding import serialised
 from gatewright.wire.resource import ENDPOINTS, Resource, resource
@@ -39,18 +39,20 @@ def by_service(
         yield NamespacedName(key.namespace, endpoint_slice.service_name), key, endpoint_slice
 
 
-def render(read: Read, key: ProxyCluster, wanted: ClusterKey | FailoverKey) -> Resource | None:
+def render(read: Read, key: ProxyCluster, wanted: AnyCluster) -> Resource | None:
     """Render the endpoints of one backend; none where it is gone or resolved by Envoy itself."""
     del key
     if isinstance(wanted, FailoverKey):
         return None
-    addresses = _FINDERS[wanted.kind](read, wanted)
-    if addresses is None:
-        return None
     name = cluster_name(wanted)
+    members = wanted.members if isinstance(wanted, PoolKey) else ((wanted, 1),)
+    found = [(weight, _FINDERS[member.kind](read, member)) for member, weight in members]
+    if all(addresses is None for _, addresses in found):
+        return None
     assignment = endpoint_pb2.ClusterLoadAssignment(cluster_name=name)
-    if addresses:
-        assignment.endpoints.append(_locality(name, addresses))
+    for i, (weight, addresses) in enumerate(found):
+        if addresses:
+            assignment.endpoints.append(_locality(f"{name}/backend/{i}", addresses, weight))
     return resource(ENDPOINTS, name, serialised(assignment))
 
 
@@ -89,11 +91,11 @@ def _backend(read: Read, key: ClusterKey) -> list[_Address] | None:
 _FINDERS: Final = {"service": _service, "backend": _backend}
 
 
-def _locality(name: str, addresses: list[_Address]) -> endpoint_components_pb2.LocalityLbEndpoints:
+def _locality(name: str, addresses: list[_Address], weight: int) -> endpoint_components_pb2.LocalityLbEndpoints:
     return endpoint_components_pb2.LocalityLbEndpoints(
-        locality=base_pb2.Locality(region=f"{name}/backend/0"),
+        locality=base_pb2.Locality(region=name),
         lb_endpoints=[_endpoint(address) for address in addresses],
-        load_balancing_weight=UInt32Value(value=1),
+        load_balancing_weight=UInt32Value(value=weight) if weight else None,  # without a weight it gets no new requests
     )
 
 

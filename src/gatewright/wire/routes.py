@@ -135,9 +135,12 @@ def _host_head(listener: ListenerKey, host: str) -> bytes:
 
 
 def _site(route: BoundRoute, place: Place) -> Site:
-    """Tell listeners apart only where it shows: a redirect may print the listener's port."""
-    shown = any(each.spec.type == "RequestRedirect" for rule in route.facts.rules for each in rule.all_filters)
-    return Site(place.port, place.protocol == "HTTPS") if shown else Site(0, https=False)
+    """Tell listeners apart only where it shows: a redirect may print the listener's port, a cookie may be for HTTPS only."""
+    rules = route.facts.rules
+    https = place.protocol == "HTTPS"
+    if any(each.spec.type == "RequestRedirect" for rule in rules for each in rule.all_filters):
+        return Site(place.port, https)
+    return Site(0, https and any(rule.session is not None for rule in rules))
 
 
 def _entries(route: BoundRoute, site: Site) -> tuple[Entry, ...]:

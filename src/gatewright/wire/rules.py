@@ -18,7 +18,7 @@ from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from gatewright.api.httproute import HTTPRouteMatch
-from gatewright.features import ROUTE_FILTERS, Placement, grpc
+from gatewright.features import ROUTE_FILTERS, Placement, grpc, session
 from gatewright.features.limits import limits
 from gatewright.graph.rules import RuleFacts, RuleFilter, Share
 from gatewright.wire.clusters import cluster_name
@@ -97,6 +97,8 @@ def _forwarding(rule: RuleFacts, action: route_pb.RouteAction, match: HTTPRouteM
     if any(each.name == INVALID_BACKEND for each in action.weighted_clusters.clusters) and not rule.calls:
         route.route.cluster_not_found_response_code = route_pb.RouteAction.INTERNAL_SERVER_ERROR  # for calls it is 503 by itself
     route.route.MergeFrom(limits(rule.rule.timeouts, rule.rule.retry))
+    if rule.session is not None:
+        route.MergeFrom(session.route(rule.session, https=site.https))
     return _filtered(route, rule.filters, match, site)
 
 
