@@ -30,6 +30,12 @@ class Translation(msgspec.Struct, frozen=True):
 
 def translate(objects: Iterable[Admitted], settings: GraphSettings, now: int) -> Translation:
     """Settle a world of these objects; `now` is Unix seconds, for certificates."""
+    world = settled(objects, settings, now)
+    return Translation(tuple(documents(world)), resources(world), dict(world.rows(g.PROXIES)))
+
+
+def settled(objects: Iterable[Admitted], settings: GraphSettings, now: int) -> World:
+    """Settle a world of these objects, as if every proxy had accepted what it was sent."""
     world = build(settings)
     world.put(g.NOW, g.ONLY, now)
     for admitted in objects:
@@ -39,7 +45,7 @@ def translate(objects: Iterable[Admitted], settings: GraphSettings, now: int) ->
     world.settle()
     deliver_all(world)
     world.settle()
-    return Translation(tuple(documents(world)), resources(world), dict(world.rows(g.PROXIES)))
+    return world
 
 
 def deliver_all(world: World) -> None:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,8 @@ from gatewright.console.feed import StatusFeed
 from gatewright.console.server import serving
 from gatewright.console.source import About, ProblemView, ProxyView, Readiness, StatusEvent, StatusMetadata, StatusView
 from gatewright.metrics import Metrics
+from gatewright.reports.route import ListenerReport, ParentReport, RouteReport
+from gatewright.reports.rules import RuleReport
 from gatewright.settings import Settings
 
 GROUP = "gateway.networking.k8s.io/v1"
@@ -59,6 +61,7 @@ class World:
         self.feed = StatusFeed()
         self.feed.publish(views)
         self._problems = list(problems)
+        self.reports: dict[str, object] = {}
 
     def statuses(self) -> Iterable[StatusView]:
         return self.feed.views()
@@ -71,6 +74,9 @@ class World:
 
     def ready(self) -> Readiness:
         return Readiness(ready=True)
+
+    def report(self, name: str, query: Mapping[str, str]) -> object:
+        return self.reports.get(f"{name} {query['kind']} {query['namespace']}/{query['name']}")
 
     def watch(self) -> AsyncGenerator[StatusEvent, None]:
         return self.feed.watch()
@@ -203,6 +209,40 @@ def test_yaml_and_json_hold_the_same(home: Path) -> None:
     assert ["List", 3, 1] == [listed["kind"], len(listed["items"]), len(listed["problems"])]
     code, out, _ = status(home, "httproute/lost", "-o", "json")
     assert (1, "NoMatchingParent") == (code, json.loads(out)["status"]["parents"][0]["conditions"][0]["reason"])
+
+
+def test_one_route_is_explained(home: Path) -> None:
+    """Its report comes before the table, in place of what conditions say of the same; other conditions are shown."""
+    listener = ListenerReport("Gateway default/web", "http", 80, "HTTP", ("a.test",), ("b.test belongs to listener b",), ())
+    parents = (
+        ParentReport("spec.parentRefs[0]", "Gateway default/web, listener http", "", (listener,)),
+        ParentReport("spec.parentRefs[1]", "Gateway default/wbe", "spec.parentRefs[1].name: there is no Gateway default/wbe", ()),
+    )
+    rule = RuleReport("spec.rules[0]", ("any path",), ("500",), ("BackendNotFound: Service default/gone not found",))
+    report = RouteReport("HTTPRoute", "default", "lost", ("a.test", "b.test"), parents, (rule,), works=False, advice=("Do so.",))
+    world = World(
+        [route("lost", condition("Accepted", "NoMatchingParent", "False"), condition("Programmed", "Invalid", "False"))]
+    )
+    world.reports["route HTTPRoute default/lost"] = report
+    with Running(world, home / "gatewright" / "one"):
+        code, out, _ = status(home, "hr/lost")
+    assert 1 == code
+    assert out.splitlines()[:14] == [
+        "HTTPRoute default/lost, Gateway default/web/http",
+        "  Programmed=False Invalid: ",
+        "",
+        "HTTPRoute default/lost for a.test, b.test",
+        "  ok  spec.parentRefs[0]: Gateway default/web, listener http",
+        "      ok  listener http (port 80, HTTP) serves it for a.test",
+        "            b.test belongs to listener b",
+        "  bad spec.parentRefs[1]: Gateway default/wbe",
+        "        spec.parentRefs[1].name: there is no Gateway default/wbe",
+        "  bad spec.rules[0]: any path -> 500",
+        "        BackendNotFound: Service default/gone not found",
+        "  -> Do so.",
+        "",
+        "KIND        NAMESPACE   NAME   PART                       ACCEPTED                  PROGRAMMED",
+    ]
 
 
 @pytest.mark.usefixtures("well")

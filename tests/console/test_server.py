@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,9 @@ class World:
 
     def ready(self) -> Readiness:
         return self.readiness
+
+    def report(self, name: str, query: Mapping[str, str]) -> object:
+        return {"about": query["kind"]}[name]
 
     def watch(self) -> AsyncGenerator[StatusEvent, None]:
         return self.feed.watch()
@@ -102,6 +105,18 @@ def test_a_status_has_the_outline_of_its_object(tmp_path: Path) -> None:
                     "status": {"parents": [{"controllerName": "x/y"}]},
                 }
             ] == await fetch_unix(tmp_path / "admin.sock", "/api/status")
+
+    asyncio.run(scenario())
+
+
+def test_a_report_is_made_of_the_query(tmp_path: Path) -> None:
+    """What there is no report of, or not enough words for, is not found."""
+
+    async def scenario() -> None:
+        async with serving(settings(tmp_path), World(), Metrics(), ABOUT) as at:
+            base = f"http://{at['admin']}/api/reports"
+            assert (200, '"Gateway"') == await fetch(f"{base}/about?kind=Gateway")
+            assert [404, 404] == [(await fetch(f"{base}/{target}"))[0] for target in ("about", "else?kind=Gateway")]
 
     asyncio.run(scenario())
 

@@ -74,6 +74,12 @@ TOPICS: Final[Mapping[str, tuple[Asked, ...]]] = {
     "https": (Asked("301 https://www.example.com:8443/page", "www.example.com", "/page"),),
     "grpc": (Asked("one", "shop.example.com"), Asked("one", "shop.example.com", "/shop.Orders/Get", method="POST")),
     "cross-namespace": (Asked("one", "shop.example.com"),),
+    "teams": (
+        Asked("one", "red.example.com"),
+        Asked("one", "localhost", port=8889),
+        Asked("two", "blue.apps.example.com"),
+        Asked("404", "blue.example.com"),
+    ),
 }
 
 

@@ -29,6 +29,7 @@ class Entry(NamedTuple):
 COMMANDS: Final = (
     Entry("serve", "gatewright.cli.serve:serve", "Watch folders of Gateway API YAML and run Envoy from them."),
     Entry("status", "gatewright.cli.status:status", "Ask the running server what became of each object, and why."),
+    Entry("access", "gatewright.cli.access:access", "Show what each namespace may attach to, and who may refer to what."),
     Entry("validate", "gatewright.cli.validate:validate", "Check YAML as a cluster's API server would, offline."),
     Entry("translate", "gatewright.cli.translate:translate", "Show the statuses and Envoy configuration that YAML becomes."),
     Entry("quickstart", "gatewright.cli.quickstart:quickstart", "Serve a small example with a demo backend."),
@@ -48,6 +49,8 @@ EXAMPLES: Final = """\
   gatewright status                     [dim]what is wrong, then everything[/]
 
   gatewright status httproute/shop      [dim]why does this route not work?[/]
+
+  gatewright access -n team-a           [dim]what may this namespace attach to?[/]
 
   gatewright validate ./routes          [dim]check before you deploy[/]
 

@@ -90,11 +90,26 @@ def status(ctx: click.Context, target: str, namespace: str, output: str, watch: 
         well = status_text.all_well(views) and not problems
     else:
         proxies = () if selected.kind else connection.get(server, "/api/proxies")
-        report = status_text.Report(views, problems, proxies)
+        explained = explanations(server, views) if selected.name and output == "text" else []
+        report = status_text.Report(views, problems, proxies, explained)
         click.echo("\n".join(status_text.render(report, wide=output == "wide", summary=not selected.kind)))
         well = report.well
     unheard = bool(selected.name) and not any(map(status_text.has_conditions, views))
     ctx.exit(0 if well and not unheard else PROBLEM_FOUND)
+
+
+def explanations(server: connection.Server, views: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What there is to say of routes beyond their conditions, where the server has them."""
+    from gatewright.cli import route_text
+    from gatewright.graph.tables import ROUTE_KINDS
+
+    lines: list[str] = []
+    for view in (each for each in views if each["kind"] in ROUTE_KINDS):
+        metadata = view["metadata"]
+        about = {"kind": view["kind"], "namespace": metadata.get("namespace", ""), "name": metadata["name"]}
+        if found := connection.get(server, "/api/reports/route", **about):
+            lines += ["", *route_text.lines(found)] if lines else route_text.lines(found)
+    return lines
 
 
 class Missing(Failure):

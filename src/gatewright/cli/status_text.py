@@ -5,6 +5,7 @@ Colour marks verdicts on a terminal and is gone in a pipe (`click.echo` sees to 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, NamedTuple
 
 import rich_click as click
@@ -17,6 +18,7 @@ Json = Mapping[str, Any]
 MAIN: Final = ("Accepted", "ResolvedRefs", "Programmed")
 HEADER: Final = ("KIND", "NAMESPACE", "NAME", "PART", *(name.upper() for name in MAIN), "OTHER")
 WIDE_HEADER: Final = (*HEADER, "ADDRESSES", "ROUTES", "GENERATION", "MESSAGE")
+EXPLAINED: Final = frozenset({"Accepted", "ResolvedRefs", "PartiallyInvalid"})  # what the report on a route tells better
 LEAVING: Final = frozenset({"Draining", "Stopped"})  # phases of proxies that nobody wants any more
 COLOURS: Final = {"wrong": "red", "note": "yellow", "well": "green"}
 
@@ -27,6 +29,7 @@ class Report(NamedTuple):
     views: Sequence[Json]
     problems: Sequence[Json]
     proxies: Sequence[Json] = ()
+    explained: Sequence[str] = ()  # lines that tell more of the views than their conditions do
 
     @property
     def ailing(self) -> list[Json]:
@@ -52,7 +55,7 @@ def has_conditions(view: Json) -> bool:
 
 def render(report: Report, *, wide: bool, summary: bool) -> list[str]:
     """The lines of a report; with `summary`, also how much of what there is."""
-    parts = [list(_complaints(report))]
+    parts = [list(_complaints(report)), list(report.explained)]
     if summary and report.well:
         parts.insert(0, [click.style(f"All is well: {_counts(report)}.", fg=COLOURS["well"])])
     rows = [_row(scope, wide=wide) for view in report.views for scope in scopes(view) if wide or _worth_a_row(scope)]
@@ -84,11 +87,13 @@ def _complaints(report: Report) -> Iterator[str]:
             yield f"  {proxy['message']}"
     for view in report.views:
         for scope in scopes(view):
-            yield from _complaint(scope)
+            yield from _complaint(scope, EXPLAINED if report.explained else frozenset())
 
 
-def _complaint(scope: Scope) -> Iterator[str]:
-    told = [condition for condition in scope.conditions if judge(condition) != "well"]
+def _complaint(scope: Scope, explained: AbstractSet[str]) -> Iterator[str]:
+    told = [condition for condition in scope.conditions if judge(condition) != "well" and condition["type"] not in explained]
+    if not scope.conditions and explained:
+        return
     if told or not scope.conditions:
         title = _object(scope.kind, {"namespace": scope.namespace, "name": scope.name})
         yield click.style(f"{title}, {scope.what}" if scope.what else title, fg=COLOURS[scope.verdict])

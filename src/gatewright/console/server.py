@@ -50,6 +50,7 @@ class Console:
                 "/api/problems": self.problems,
                 "/api/proxies": self.proxies,
                 "/api/readiness": self.readiness,
+                "/api/reports/{name}": self.report,
             },
             "metrics": {"/metrics": self.metrics},
             "health": {"/healthz": self.healthz, "/readyz": self.readyz},
@@ -86,6 +87,16 @@ class Console:
     async def proxies(self, request: web.Request) -> web.StreamResponse:
         """Every proxy, and how far it is."""
         return await json_list(request, self._source.proxies())
+
+    async def report(self, request: web.Request) -> web.StreamResponse:
+        """A report of this name about what the query says.
+
+        Raises: web.HTTPNotFound when there is none, or a word is missing.
+        """
+        try:
+            return json_response(self._source.report(request.match_info["name"], request.query))
+        except LookupError as error:
+            raise web.HTTPNotFound(text=f"no report: {error}\n") from error
 
     async def readiness(self, _request: web.Request) -> web.StreamResponse:
         """Whether the server does all that it is asked for, always with 200."""

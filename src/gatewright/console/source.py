@@ -4,7 +4,7 @@
 value that msgspec encodes (a struct, a dict, `msgspec.Raw`). Nothing of a Secret's content belongs in any of them.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -107,6 +107,12 @@ class ConsoleSource(Protocol):
 
     def ready(self) -> Readiness:
         """Whether the server does all that it is asked for."""
+
+    def report(self, name: str, query: Mapping[str, str]) -> object:
+        """One of the reports of `gatewright.reports`, as a value that msgspec encodes.
+
+        Raises: LookupError when there is no such report, or `query` lacks a word that it needs.
+        """
 
     def watch(self) -> AsyncGenerator[StatusEvent, None]:
         """All statuses as ADDED, then every change, until the caller closes the iterator (`StatusFeed.watch` does this)."""

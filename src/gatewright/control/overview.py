@@ -13,6 +13,7 @@ from gatewright.control.publication import Publishable
 from gatewright.fleet.spec import Phase, ProxyState
 from gatewright.flow import World
 from gatewright.graph.tables import PROXIES
+from gatewright.reports import REPORTS
 from gatewright.sources.changes import SourceProblem
 from gatewright.status.document import StatusDocument
 from gatewright.status.tables import DOCUMENTS
@@ -128,6 +129,13 @@ class Overview:
             and not (view.phase == Phase.RUNNING and view.connected and view.confirmed >= view.settled)
         ]
         return Readiness(ready=not reasons, reasons=tuple(reasons))
+
+    def report(self, name: str, query: Mapping[str, str]) -> object:
+        """A report on the settled tables.
+
+        Raises: LookupError when there is none of this name, or `query` lacks a word.
+        """
+        return REPORTS[name](self._world, query)
 
     def watch(self) -> AsyncGenerator[StatusEvent, None]:
         """All statuses, then every change."""

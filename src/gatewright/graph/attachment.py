@@ -16,7 +16,7 @@ from gatewright.graph import hostnames
 from gatewright.graph.conflicts import FRAMING
 from gatewright.graph.findings import ACCEPTED, Finding
 from gatewright.graph.listeners import ListenerFacts, PortFacts
-from gatewright.graph.namespaces import allows
+from gatewright.graph.namespaces import allows, described
 from gatewright.graph.rules import RouteFacts
 from gatewright.graph.tables import (
     LISTENER_VIEWS,
@@ -198,7 +198,7 @@ def _not_allowed(route: Attachable, parent: ParentKey, named: list[ListenerView]
     names = ", ".join(view.key.name for view in named)
     if not any(route.key.kind in view.kinds for view in named):
         return f"listener {names} of {parent} does not take routes of kind {route.key.kind}"
-    how = ", ".join(dict.fromkeys(view.namespaces.from_ for view in named))
+    how = ", ".join(dict.fromkeys(described(view.namespaces) for view in named))
     message = f"listener {names} of {parent} does not allow routes from namespace {route.key.namespace}"
     return f"{message} (allowedRoutes.namespaces.from: {how})"
 

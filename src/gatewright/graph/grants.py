@@ -41,10 +41,11 @@ def permits(read: Read, referrer: Referrer, target: Target) -> bool:
     if referrer.namespace == target.namespace:
         return True
     grants = read(GRANTS, target.namespace) or {}
-    return any(_allows(grant, referrer, target) for grant in grants.values())
+    return any(allows(grant, referrer, target) for grant in grants.values())
 
 
-def _allows(grant: ReferenceGrant, referrer: Referrer, target: Target) -> bool:
+def allows(grant: ReferenceGrant, referrer: Referrer, target: Target) -> bool:
+    """Say whether one grant, of the target's namespace, lets `referrer` refer to `target`."""
     return any(
         (source.group, source.kind, source.namespace) == (referrer.group, referrer.kind, referrer.namespace)
         for source in grant.spec.from_

@@ -16,6 +16,12 @@ _OPERATORS: Final[Mapping[str, Callable[[str | None, _Values], bool]]] = {
     "Exists": lambda value, values: value is not None,  # noqa: ARG005 - the operators share a signature
     "DoesNotExist": lambda value, values: value is None,  # noqa: ARG005 - as above
 }
+_FORMS: Final[Mapping[str, str]] = {
+    "In": "{key} in {values}",
+    "NotIn": "{key} notin {values}",
+    "Exists": "{key}",
+    "DoesNotExist": "!{key}",
+}
 _WITH_VALUES: Final = frozenset({"In", "NotIn"})
 
 
@@ -36,3 +42,13 @@ def problem(expression: LabelSelectorRequirement) -> str:
         need = "needs values" if expression.operator in _WITH_VALUES else "takes no values"
         return f"operator {expression.operator} {need}"
     return ""
+
+
+def described(selector: LabelSelector) -> str:
+    """A selector as kubectl writes it: `team=blue,tier in (a,b)`; empty for one that selects everything."""
+    parts = [f"{name}={value}" for name, value in selector.match_labels.items()]
+    parts += [
+        _FORMS.get(each.operator, "{key} ?").format(key=each.key, values=f"({','.join(each.values)})")
+        for each in selector.match_expressions
+    ]
+    return ",".join(parts)

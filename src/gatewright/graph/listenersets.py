@@ -69,10 +69,9 @@ def _not_allowed(read: Read, namespace: str, gateway: GatewayFacts) -> tuple[Fin
     wanted = gateway.allowed_listeners
     if namespaces.allows(read, wanted, gateway.key.namespace, namespace):
         return ()
-    how = f"{wanted.from_}, without a selector" if wanted.from_ == "Selector" and wanted.selector is None else wanted.from_
     message = (
         f"Gateway {gateway.key} does not allow ListenerSets from namespace {namespace} "
-        f"(its spec.allowedListeners.namespaces.from: {how})"
+        f"(its spec.allowedListeners.namespaces.from: {namespaces.described(wanted)})"
     )
     return Finding(ACCEPTED, "NotAllowed", message, _PARENT), Finding(PROGRAMMED, "NotAllowed", message, _PARENT)
 

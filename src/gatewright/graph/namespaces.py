@@ -25,3 +25,12 @@ def allows(read: Read, wanted: RouteNamespaces | ListenerNamespaces, home: str, 
         return False
     found = read(NAMESPACES, NamespacedName("", namespace))
     return labels.selects(wanted.selector, (found.metadata.labels if found else {}) | {NAME_LABEL: namespace})
+
+
+def described(wanted: RouteNamespaces | ListenerNamespaces) -> str:
+    """The choice in a few words: `Same`, `Selector team=blue`."""
+    if wanted.from_ != "Selector":
+        return str(wanted.from_)
+    if wanted.selector is None:
+        return "Selector, which is missing"
+    return f"Selector {labels.described(wanted.selector) or 'of every namespace'}"
