@@ -99,11 +99,13 @@ def _leads_to(rule: RuleFacts) -> Iterator[str]:
             yield "500: no backend"
 
 
-def _cluster(cluster: g.ClusterKey | g.FailoverKey | None) -> str:
+def _cluster(cluster: g.AnyCluster | None) -> str:
     if cluster is None:
         return "500"
     if isinstance(cluster, g.FailoverKey):
         return " or else ".join(map(_cluster, cluster.clusters))
+    if isinstance(cluster, g.PoolKey):
+        return " and ".join(f"{_cluster(member)} (weight {weight})" for member, weight in cluster.members)
     port = f":{cluster.port}" if cluster.port else ""
     return f"{cluster.kind.capitalize()} {cluster.namespace}/{cluster.name}{port}"
 
