@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gatewright.fleet.admin import AdminClient
+from gatewright.fleet.admin import AdminClient, AdminError
 from gatewright.fleet.bootstrap import bootstrap
 from gatewright.fleet.shutdown import Drain, clients, drain
 from gatewright.fleet.spec import BootstrapSpec, HostPort, Pipe
@@ -71,7 +71,7 @@ def test_draining_waits_for_clients_but_not_for_ever(envoy: Path, state_dir: Pat
         async with pod(envoy, state_dir) as (admin, port):
             _, client = await asyncio.open_connection(LOOPBACK, port)
             hook = asyncio.create_task(
-                drain(AdminClient(HostPort(LOOPBACK, admin)), Drain(timeout=20, min_drain=0.3), ready_file, said.append)
+                drain(AdminClient(HostPort(LOOPBACK, admin)), Drain(timeout=20, min_drain=0.3, stop=0), ready_file, said.append)
             )
             await becomes(503, port)
             await asyncio.sleep(0.7)
@@ -95,7 +95,9 @@ def test_a_client_that_never_goes_is_given_up(envoy: Path, state_dir: Path) -> N
         async with pod(envoy, state_dir) as (admin, port):
             _, client = await asyncio.open_connection(LOOPBACK, port)
             began = time.monotonic()
-            await drain(AdminClient(HostPort(LOOPBACK, admin)), Drain(timeout=1.0, min_drain=0.1), ready_file, lambda _text: None)
+            await drain(
+                AdminClient(HostPort(LOOPBACK, admin)), Drain(timeout=1.0, min_drain=0.1, stop=0), ready_file, lambda _text: None
+            )
             client.close()
             return time.monotonic() - began
 
@@ -108,7 +110,7 @@ def test_health_checks_may_fail_later(envoy: Path, state_dir: Path) -> None:
 
     async def scenario() -> tuple[int, int]:
         async with pod(envoy, state_dir) as (admin, port):
-            wanted = Drain(health_check_failure_delay=1.0, timeout=20, min_drain=1.5)
+            wanted = Drain(health_check_failure_delay=1.0, timeout=20, min_drain=1.5, stop=0)
             hook = asyncio.create_task(
                 drain(AdminClient(HostPort(LOOPBACK, admin)), wanted, state_dir / "ready", lambda _text: None)
             )
@@ -122,13 +124,37 @@ def test_health_checks_may_fail_later(envoy: Path, state_dir: Path) -> None:
     assert (200, 503) == asyncio.run(scenario())
 
 
+def test_an_envoy_that_has_not_heard_is_stopped_in_the_end(envoy: Path, state_dir: Path) -> None:
+    """A Pod that is deleted while it starts: the signal came before Envoy listened for it."""
+    said: list[str] = []
+
+    async def scenario() -> None:
+        async with pod(envoy, state_dir) as (admin, _):
+            client, wanted = AdminClient(HostPort(LOOPBACK, admin)), Drain(timeout=5, min_drain=0.1, stop=0.5)
+            await drain(client, wanted, state_dir / "ready", said.append)
+            async with asyncio.timeout(5):
+                while await _answers(client):  # noqa: ASYNC110 - a server has to be asked
+                    await asyncio.sleep(0.03)
+
+    asyncio.run(scenario())
+    assert "Envoy was not told to stop, or has not heard it" == said[-1]
+
+
+async def _answers(admin: AdminClient) -> bool:
+    try:
+        await admin.server_info()
+    except AdminError:
+        return False
+    return True
+
+
 def test_an_envoy_that_does_not_answer_holds_nothing_up_for_ever(state_dir: Path) -> None:
-    """It has crashed, say: the file comes at the timeout."""
+    """It has crashed, or never started: it has no clients, and the file comes when load balancers have had their time."""
     port = free_port()
     done = subprocess.run(
         [
             *(sys.executable, "-m", "gatewright", "envoy", "shutdown", "--admin-port", str(port)),
-            *("--drain-timeout", "500ms", "--min-drain-duration", "0s", "--ready-file", str(state_dir / "ready")),
+            *("--drain-timeout", "60s", "--min-drain-duration", "100ms", "--ready-file", str(state_dir / "ready")),
         ],
         capture_output=True,
         text=True,
