@@ -211,6 +211,7 @@ WORKLOAD_CASES = (
     _kubernetes("envoyHpa", {"envoyHpa": {"minReplicas": 3, "maxReplicas": 2}}, "maxReplicas cannot be less than minReplicas"),
     _kubernetes("envoyHpa.maxReplicas", {"envoyHpa": {"maxReplicas": 0}}, "maxReplicas must be greater than 0"),
     _kubernetes("envoyHpa.minReplicas", {"envoyHpa": {"minReplicas": 0, "maxReplicas": 2}}, "minReplicas must be greater than 0"),
+    _kubernetes("envoyPDB.patch.value", {"envoyPDB": {"minAvailable": 1, "patch": {"value": None}}}, "is required"),
     _kubernetes("envoyPDB", {"envoyPDB": {}}, "only one of minAvailable or maxUnavailable can be specified"),
 )
 

@@ -5,6 +5,7 @@ from typing import Any
 from tests.api.cases import Case
 from tests.api.experimental_rule_cases import EXPERIMENTAL_KIND_CASES, SESSION_CASES
 from tests.api.extension_rule_cases import EXTENSION_KIND_CASES
+from tests.api.policy_rule_cases import POLICY_CASES
 from tests.api.samples import ABSENT
 
 NAME_253 = ".".join(["a" * 63] * 4)
@@ -317,5 +318,6 @@ CASES = (
     *SESSION_CASES,
     *OTHER_ROUTE_CASES,
     *EXPERIMENTAL_KIND_CASES,
+    *POLICY_CASES,
     *EXTENSION_KIND_CASES,
 )

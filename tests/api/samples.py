@@ -179,6 +179,41 @@ spec:
   logging: {level: {default: info, upstream: debug}}
   luaValidation: Strict
 ---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: ClientTrafficPolicy
+metadata: {name: sample}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: sample, sectionName: web}]
+  targetSelectors: [{kind: Gateway, matchLabels: {team: blue}, namespaces: {from: Same}}]
+  tcpKeepalive: {probes: 3, idleTime: 1m}
+  clientIPDetection: {xForwardedFor: {trustedCIDRs: [10.0.0.0/8, "fd00::/8"]}}
+  tls:
+    minVersion: "1.2"
+    maxVersion: "1.3"
+    clientValidation: {mode: RequireAndVerify, caCertificateRefs: [{kind: ConfigMap, name: ca}], crl: {refs: [{name: crl}]}}
+    session: {resumption: {stateless: {}}}
+  headers:
+    requestID: Generate
+    earlyRequestHeaders: {addIfAbsent: [{name: a, value: b}], removeOnMatch: [{type: Prefix, value: x-}]}
+    xForwardedClientCert: {mode: SanitizeSet, certDetailsToAdd: [Subject]}
+  connection: {connectionLimit: {value: 10, closeDelay: 1s}, bufferLimit: 32Ki}
+  http1: {http10: {}, ignoredUpgradeTypes: [{value: TLS/1.0}]}
+  http2: {initialStreamWindowSize: 64Ki, connectionKeepalive: {interval: 10s, timeout: 1s}}
+  http3: {}
+  path: {escapedSlashesAction: UnescapeAndForward}
+  timeout: {http: {requestReceivedTimeout: 10s}, tcp: {idleTimeout: 1h}}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyPatchPolicy
+metadata: {name: sample}
+spec:
+  type: JSONPatch
+  targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: sample}
+  jsonPatches:
+  - type: type.googleapis.com/envoy.config.listener.v3.Listener
+    name: default/sample/web
+    operation: {op: add, path: /drain_type, value: MODIFY_ONLY}
+---
 apiVersion: v1
 kind: Service
 metadata: {name: sample}

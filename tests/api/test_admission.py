@@ -9,7 +9,7 @@ import pytest
 from gatewright.api.admission import Admitted, Problem, Refused, admit
 from gatewright.api.gateway import Gateway, GatewayClass
 from gatewright.api.httproute import HTTPPathMatch, HTTPRoute, HTTPRouteMatch, HTTPRouteRule
-from gatewright.api.kinds import CONFIGURATION_KINDS, KINDS, by_gvk
+from gatewright.api.kinds import ALL_KINDS, by_gvk
 from gatewright.api.meta import NamespacedName
 from gatewright.api.rules import Channel
 from tests.api.samples import ABSENT, SAMPLES, Document, changed
@@ -17,13 +17,13 @@ from tests.api.samples import ABSENT, SAMPLES, Document, changed
 
 def refused(document: Document | bytes, channel: Channel = "experimental") -> dict[str, str]:
     """The problems of a document by their paths."""
-    verdict = admit(document, channel, KINDS + CONFIGURATION_KINDS)
+    verdict = admit(document, channel, ALL_KINDS)
     assert isinstance(verdict, Refused), verdict
     return dict(verdict.problems)
 
 
 def admitted(document: Document | bytes, channel: Channel = "experimental") -> Admitted:
-    verdict = admit(document, channel, KINDS + CONFIGURATION_KINDS)
+    verdict = admit(document, channel, ALL_KINDS)
     assert isinstance(verdict, Admitted), verdict
     return verdict
 
@@ -36,7 +36,7 @@ def test_samples_are_good(kind: str) -> None:
 
 def test_every_kind_has_a_sample() -> None:
     """The tests here reach all kinds."""
-    assert {kind.name for kind in KINDS + CONFIGURATION_KINDS} == set(SAMPLES)
+    assert {kind.name for kind in ALL_KINDS} == set(SAMPLES)
 
 
 def test_key_and_default_namespace() -> None:
@@ -94,6 +94,12 @@ def _has(kind: str, field: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "010.0.0.001", "::1", "::ffff:10.0.0.1"])
+def test_addresses(address: str) -> None:
+    """An API server reads numbers with zeros before them as the decimal numbers that they are."""
+    admitted(changed("Gateway", {"spec.addresses[0].value": address}))
 
 
 def test_null_in_a_list_is_refused() -> None:

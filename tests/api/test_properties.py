@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from gatewright.api.admission import Admitted, Refused, admit
 from gatewright.api.checks import Terms, struct_type
 from gatewright.api.diagnosis import encodable, forgiven, problems_of
-from gatewright.api.kinds import CONFIGURATION_KINDS, KINDS, Kind
+from gatewright.api.kinds import ALL_KINDS, Kind
 from gatewright.api.meta import KubernetesObject
 from gatewright.api.rules import Channel
 from tests.api.samples import SAMPLES, Document
 
-ALL_KINDS = KINDS + CONFIGURATION_KINDS
 ODD_SCALARS: Final = (None, True, 0, 1, -1, 80, 65536, 2**31, 2**70, 1.0, 0.5, float("inf"))
 ODD_TEXTS: Final = ("", "a", "a.b", "A b", "*", "*.a", "10.0.0.1", "é\n", "1s", "99h", "/a//b", "x" * 300, "\ud800")
 ENUMS: Final = ("Exact", "RegularExpression", "Service", "HTTP", "TLS", "TCP", "Terminate", "CORS", "URLRewrite")

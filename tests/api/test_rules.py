@@ -8,13 +8,12 @@ from msgspec import inspect
 
 from gatewright.api.admission import Refused, admit
 from gatewright.api.checks import struct_type, unwrapped
-from gatewright.api.kinds import CONFIGURATION_KINDS, KINDS
+from gatewright.api.kinds import ALL_KINDS
 from gatewright.api.rules import Channel, Rule
 from tests.api.cases import Case
 from tests.api.rule_cases import CASES, STANDARD_CASES
 from tests.api.samples import changed
 
-ALL_KINDS = KINDS + CONFIGURATION_KINDS
 CHANNELLED: list[tuple[Channel, Case]] = [("experimental", case) for case in CASES] + [
     ("standard", case) for case in STANDARD_CASES
 ]

@@ -9,14 +9,13 @@ import pytest
 
 from gatewright.api.admission import Admitted, admit
 from gatewright.api.crds import schema_of
-from gatewright.api.kinds import CONFIGURATION_KINDS, KINDS
+from gatewright.api.kinds import ALL_KINDS, KINDS
 from gatewright.api.rules import Channel
 from gatewright.api.schemas import combined, files, schema_of_kind
 from tests.api.samples import ABSENT, SAMPLES, Document, changed
 from tests.support.json_schema import complaints
 from tests.support.mutations import Mutator
 
-ALL_KINDS: Final = KINDS + CONFIGURATION_KINDS
 ALL: Final = json.loads(json.dumps(combined(ALL_KINDS, "experimental")))
 MUTANTS: Final = 3000
 

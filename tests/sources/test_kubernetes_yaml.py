@@ -89,6 +89,8 @@ def test_numbers(text: str, number: float) -> None:
             "2001-12-14t21:59:43.10-05:00",
             "2001-12-14 21:59:43",
             "1e400",
+            "9" * 400,
+            "9" * 5000,
             "0x1FFFFFFFFFFFFFFFF",
             "=",
             "?a",

@@ -140,7 +140,7 @@ def schema_of(struct: type[msgspec.Struct], terms: Terms = _TERMS) -> Schema:
     """The schema of a struct and of all that it holds, as the CRD under these terms has it."""
     fields = [each for each in fields_of(struct) if terms.channel == "experimental" or not each.experimental]
     required = [each.name for each in fields if each.required]
-    rules = [{"message": rule.message, "rule": rule.cel} for rule in rules_of(struct, terms) if not rule.field]
+    rules = [{"message": rule.message, "rule": rule.cel} for rule in rules_of(struct, terms) if rule.cel and not rule.field]
     description = (struct.__doc__ or "").strip().partition("\n\n")[0]
     return {
         "type": "object",

@@ -7,7 +7,7 @@ from msgspec import Meta, field
 
 from gatewright.api.meta import KubernetesObject, Model
 from gatewright.api.references import GATEWAY_GROUP, LabelSelector, LocalObjectReference, ObjectReference, SecretObjectReference
-from gatewright.api.rules import Rule, Rules, is_ip, is_unique, matches
+from gatewright.api.rules import Rule, Rules, has_ip_format, is_unique, matches
 from gatewright.api.scalars import (
     EXPERIMENTAL,
     HOSTNAME_PATTERN,
@@ -152,7 +152,7 @@ class GatewayAddress(Model):
         Rule(
             "value must be an IPv4 or IPv6 address for type IPAddress",
             "self.type == 'IPAddress' && has(self.value) ? isIP(self.value) : true",  # the CRD says it with oneOf and formats
-            lambda self: self.type != "IPAddress" or self.value is None or is_ip(self.value),
+            lambda self: self.type != "IPAddress" or self.value is None or has_ip_format(self.value),
         ),
         Rule(
             f"Hostname value must be empty or contain only valid characters (matching {HOSTNAME_PATTERN})",

@@ -10,8 +10,10 @@ import msgspec
 
 from gatewright.api.backend import Backend
 from gatewright.api.backendtlspolicy import BackendTLSPolicy
+from gatewright.api.clienttrafficpolicy import ClientTrafficPolicy
 from gatewright.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service, ServiceImport
 from gatewright.api.envoygateway import EnvoyGateway
+from gatewright.api.envoypatchpolicy import EnvoyPatchPolicy
 from gatewright.api.envoyproxy import EnvoyProxy
 from gatewright.api.gateway import Gateway, GatewayClass, ListenerSet
 from gatewright.api.grpcroute import GRPCRoute
@@ -99,6 +101,15 @@ KINDS: Final[tuple[Kind, ...]] = (
 CONFIGURATION_KINDS: Final[tuple[Kind, ...]] = (
     Kind(ENVOY_GATEWAY_GROUP, ("v1alpha1",), "EnvoyGateway", "envoygateways", EnvoyGateway, namespaced=False),
 )
+
+POLICY_KINDS: Final[tuple[Kind, ...]] = (
+    Kind(ENVOY_GATEWAY_GROUP, ("v1alpha1",), "ClientTrafficPolicy", "clienttrafficpolicies", ClientTrafficPolicy),
+    Kind(ENVOY_GATEWAY_GROUP, ("v1alpha1",), "EnvoyPatchPolicy", "envoypatchpolicies", EnvoyPatchPolicy),
+)
+"""Kinds that can be judged and are not served yet: a source refuses them, since a policy without effect is worse than none."""
+
+ALL_KINDS: Final = KINDS + POLICY_KINDS + CONFIGURATION_KINDS
+"""All that can be judged."""
 
 _BY_GVK: Final = {(api_version, kind.name): kind for kind in KINDS for api_version in kind.api_versions}
 

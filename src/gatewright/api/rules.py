@@ -50,6 +50,15 @@ def is_ip(text: str) -> bool:
     return "%" not in text
 
 
+def has_ip_format(text: str) -> bool:
+    """The same for formats `ipv4` and `ipv6` of a schema, which let numbers begin with zeros, as in 010.0.0.1."""
+    before, colon, last = text.rpartition(":")
+    parts = last.split(".")
+    if len(parts) == 1 or not all(each.isascii() and each.isdigit() for each in parts):
+        return is_ip(text)
+    return is_ip(f"{before}{colon}{'.'.join(each.lstrip('0') or '0' for each in parts)}")
+
+
 def matches(subject: str, pattern: str) -> str:
     """The CEL that says that `subject` matches the RE2 `pattern`."""
     return f'{subject}.matches(r"""{pattern}""")'

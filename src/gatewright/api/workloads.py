@@ -48,6 +48,9 @@ class KubernetesPatchSpec(Model):
     value: Any
     type: str | None = None
 
+    # A null is no value; the type, which takes anything, does not say so.
+    checks: ClassVar[Rules] = (Rule("is required", "", lambda self: self.value is not None),)
+
 
 class ResourceRequirements(Model):
     """What a container asks for and may use."""

@@ -10,14 +10,13 @@ from typing import Final, Literal
 
 import rich_click as click
 
-from gatewright.api.kinds import CONFIGURATION_KINDS, KINDS, Kind
+from gatewright.api.kinds import ALL_KINDS, Kind
 from gatewright.api.rules import Channel
 from gatewright.api.schemas import combined, files, schema_of_kind
 from gatewright.cli.output import dump
 from gatewright.cli.program import Failure
 from gatewright.console.kinds import resolve, suggestions
 
-ALL: Final = KINDS + CONFIGURATION_KINDS
 EXAMPLES: Final = """\
 [bold]Examples[/]
 
@@ -55,14 +54,14 @@ def schema(kinds: tuple[str, ...], output_dir: Path | None, output: Literal["jso
 
 def _chosen(names: Iterable[str], channel: Channel) -> Iterable[Kind]:
     """The kinds of these names; without names, all that the channel has. Raises: Failure when there is no such kind."""
-    by_name = {kind.name: kind for kind in ALL if kind.served(channel)}
+    by_name = {kind.name: kind for kind in ALL_KINDS if kind.served(channel)}
     if not names:
         return by_name.values()
     return dict.fromkeys(by_name[_resolved(name, by_name, channel)] for name in names)
 
 
 def _resolved(name: str, served: Iterable[str], channel: Channel) -> str:
-    kind = resolve(name, also=(each.name for each in CONFIGURATION_KINDS))
+    kind = resolve(name, also=(each.name for each in ALL_KINDS))
     if kind is None:
         close = suggestions(name)
         raise Failure(f"there is no kind {name!r}{f'; did you mean {close[0]}?' if close else ''} (kinds: {', '.join(served)})")

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import rich_click as click
 
 from gatewright.api.admission import Admitted, Channel, Refused, admit
-from gatewright.api.kinds import CONFIGURATION_KINDS, KINDS
+from gatewright.api.kinds import ALL_KINDS, CONFIGURATION_KINDS
 from gatewright.api.meta import NamespacedName
 from gatewright.cli.output import dump
 from gatewright.cli.program import PROBLEM_FOUND, Failure
@@ -123,12 +123,12 @@ def _of_document(
         message = document.fault.message if document.fault else "is empty"
         yield Finding(document.fault.line if document.fault else document.line, document.index, "", "", "", "", message)
         return
-    verdict = admit(document.value, channel, KINDS + CONFIGURATION_KINDS)
+    verdict = admit(document.value, channel, ALL_KINDS)
     kind, namespace, name = _identity(document.value)
     if isinstance(verdict, Refused):
         for path, message in verdict.problems:
             yield Finding(document.line_of(path), document.index, kind, namespace, name, path, message)
-    elif verdict.kind in KINDS and (other := _also_in(verdict, document, file, first)):
+    elif verdict.kind not in CONFIGURATION_KINDS and (other := _also_in(verdict, document, file, first)):
         message = f"the same object is in {other} already; it may be there once"
         yield Finding(document.line, document.index, kind, *verdict.key, "metadata.name", message)
 

@@ -26,6 +26,9 @@ _WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
 }
+LONGEST_NUMBER: Final = 308
+"""Digits of an integer that surely fit a float; what has more is a text, as `1e400` is."""
+
 _INFINITIES: Final = frozenset(sign + word for word in (".inf", ".Inf", ".INF") for sign in ("", "+", "-"))
 _NOT_JSON: Final = _INFINITIES | {".nan", ".NaN", ".NAN"}
 _INTEGER: Final = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|0[0-7]*|[1-9][0-9]*)")
@@ -68,6 +71,8 @@ def number(text: str) -> int | float | None:
     """`text` as Go's decoder reads a plain number: a whole float is an integer, and what fits neither is None."""
     digits = text.replace("_", "")
     if _INTEGER.fullmatch(digits):
+        if len(digits) > LONGEST_NUMBER:
+            return None
         value = _integer(digits)
         if -(1 << 63) <= value < 1 << 64:
             return value
