@@ -109,15 +109,17 @@ def by_set(key: PortKey, port: PortFacts) -> Iterator[tuple[NamespacedName, List
 def settle(read: Read, key: PortKey, members: Mapping[ListenerKey, ListenerSpec]) -> PortFacts:
     """Settle the listeners of one port."""
     specs = sorted(members.values(), key=lambda spec: spec.rank)
-    against = conflicts(specs)
-    settled = tuple(_settled(read, key, spec, specs, against.get(spec.key)) for spec in specs)
-    return PortFacts(settled, _claim(specs).addresses)
+    against, mine = conflicts(specs), _claim(specs)
+    settled = tuple(_settled(read, key, spec, specs, mine, against.get(spec.key)) for spec in specs)
+    return PortFacts(settled, mine.addresses)
 
 
-def _settled(read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerSpec], conflict: Finding | None) -> ListenerFacts:
+def _settled(
+    read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerSpec], mine: PortClaim, conflict: Finding | None
+) -> ListenerFacts:
     listener, path = spec.listener, spec.path
     kinds, kind_findings = route_kinds(listener, path)
-    findings = unavailable(read, key, _claim(specs), path) + _protocol(listener, path)
+    findings = unavailable(read, key, mine, path) + _protocol(listener, path)
     findings += (*_selector(listener, path), *filter(None, (conflict,)), *kind_findings)
     tls = None
     if listener.protocol == "HTTPS":

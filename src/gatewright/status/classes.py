@@ -47,7 +47,6 @@ FEATURES: Final = (
     "HTTPRouteRetryBackendTimeout",
     "HTTPRouteRetryConnectionError",
     "HTTPRouteSchemeRedirect",
-    "ListenerSet",
     "ReferenceGrant",
 )
 
