@@ -14,7 +14,7 @@ from msgspec import inspect
 from gatewright.api.checks import Field, Terms, fields_of, present, rules_of, struct_type, unwrapped
 from gatewright.api.kinds import ENVOY_GATEWAY_GROUP, KINDS, Kind
 from gatewright.api.meta import KubernetesObject
-from gatewright.api.scalars import INT32_MAX, INT32_MIN, LIST_MAP_KEYS, LIST_TYPE
+from gatewright.api.scalars import EXPERIMENTAL_VALUES, INT32_MAX, INT32_MIN, LIST_MAP_KEYS, LIST_TYPE
 
 Schema = dict[str, Any]
 
@@ -176,10 +176,13 @@ def _default(value: object) -> object:
 
 def _schema(kind: inspect.Type, terms: Terms) -> Schema:
     """The schema of a type as msgspec describes it."""
-    _, _, outer = unwrapped(kind)
+    _, said, outer = unwrapped(kind)
     inner, _ = present(kind)
     bare, _, extra = unwrapped(inner)
-    return {**_bare(bare, terms), **extra, **outer}
+    schema = {**_bare(bare, terms), **extra, **outer}
+    if terms.channel == "standard" and EXPERIMENTAL_VALUES in said:
+        schema["enum"] = [each for each in schema["enum"] if each not in said[EXPERIMENTAL_VALUES]]
+    return schema
 
 
 def _bare(kind: inspect.Type, terms: Terms) -> Schema:

@@ -23,6 +23,7 @@ from gatewright.api.scalars import (
     PortNumber,
     PositiveInt32,
     PreciseHostname,
+    experimental_values,
     map_of,
     matching,
     set_of,
@@ -260,15 +261,18 @@ class GRPCFilter(Model):
 class HTTPFilter(Model):
     """One filter of an HTTPRoute (the API's HTTPRouteFilter): the field that `type` names is the one that is set."""
 
-    type: Literal[
-        "RequestHeaderModifier",
-        "ResponseHeaderModifier",
-        "RequestMirror",
-        "RequestRedirect",
-        "URLRewrite",
-        "ExtensionRef",
-        "CORS",
-        "ExternalAuth",  # experimental
+    type: Annotated[
+        Literal[
+            "RequestHeaderModifier",
+            "ResponseHeaderModifier",
+            "RequestMirror",
+            "RequestRedirect",
+            "URLRewrite",
+            "ExtensionRef",
+            "CORS",
+            "ExternalAuth",
+        ],
+        experimental_values("ExternalAuth"),
     ]
     request_header_modifier: RouteHeaderFilter | None = None
     response_header_modifier: RouteHeaderFilter | None = None

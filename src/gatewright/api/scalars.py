@@ -13,6 +13,13 @@ INT32_MAX: Final = 2**31 - 1
 INT32_MIN: Final = -(2**31)
 
 EXPERIMENTAL: Final = Meta(extra={"channel": "experimental"})
+EXPERIMENTAL_VALUES: Final = "experimental values"
+
+
+def experimental_values(*values: str) -> Meta:
+    """Values of an enumeration that only the experimental channel has; what they go with keeps them out of the other."""
+    return Meta(extra={EXPERIMENTAL_VALUES: values})
+
 
 LIST_TYPE: Final = "x-kubernetes-list-type"
 LIST_MAP_KEYS: Final = "x-kubernetes-list-map-keys"
