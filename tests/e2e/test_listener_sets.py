@@ -10,7 +10,7 @@ from tests.support.backends import http_backend
 from tests.support.certificates import names, self_signed
 from tests.support.clients import ask, served_certificate
 from tests.support.load import Load
-from tests.support.objects import GATEWAY_CLASS, https, listener_set, route, service, to
+from tests.support.objects import GATEWAY_CLASS, documents, gateway, https, listener_set, route, service, to
 from tests.support.ports import free_port
 from tests.support.serving import Serving, serving, summary
 from tests.support.waiting import eventually
@@ -161,3 +161,72 @@ def test_the_gateway_may_take_a_host_itself(shared: Shared) -> None:
     shared.server.apply("gateway", GATEWAY_CLASS, shared_gateway(shared.port))
     assert "red" == shared.chosen("claimed.test")
     shared.take_away("red", "claimed")
+
+
+def test_the_running_server_is_asked(shared: Shared) -> None:
+    """Who may attach what, whether a route could attach, and why one does not work, of what is served right now."""
+    shared.put("red", "asked", f"- {{name: http, port: {shared.port}, protocol: HTTP, hostname: asked.test}}")
+    parent = "- {kind: ListenerSet, name: asked, namespace: red}"
+    shared.server.apply("stray", route("stray", to("blue"), hostnames=["asked.test"], parents=parent, namespace="blue"))
+    access = shared.server.command("access", "-n", "red")
+    assert (0, True) == (access.returncode, "ListenerSet red/asked" in access.stdout), access
+    question = shared.server.command("access", "--route", "httproute/stray", "-n", "blue", "--to", "red/asked")
+    why = "listener http takes routes from its own namespace, red, and not from blue"
+    assert (1, True) == (question.returncode, why in question.stdout), question
+    explained = shared.server.command("status", "httproute/stray", "-n", "blue")
+    assert (1, True) == (explained.returncode, why in explained.stdout), explained
+    works = shared.server.command("status", "httproute/asked", "-n", "red")
+    assert (0, True) == (
+        works.returncode,
+        f"listener http (port {shared.port}, HTTP) serves it for asked.test" in works.stdout,
+    ), works
+    shared.server.remove("stray")
+    shared.take_away("red", "asked")
+
+
+def test_merged_gateways_share_hosts_as_one_gateway_would(server: Serving) -> None:
+    """The most specific listener of the port answers, whichever Gateway or ListenerSet declares it, and with 404 if need be."""
+    port = free_port()
+    with ExitStack() as stack:
+        backends = {name: stack.enter_context(http_backend(name)) for name in ("wide", "narrow", "exact")}
+        server.put("class", MERGED, *(service(name, backend.port) for name, backend in backends.items()))
+        server.put(
+            "wide", merged_gateway("wide", port, "*.test"), route("wide", to("wide"), hostnames=[], parents="- name: wide")
+        )
+        server.put("narrow", merged_gateway("narrow", port, "*.narrow.test"))
+        listener = f"- {{name: exact, port: {port}, protocol: HTTP, hostname: exact.narrow.test}}"
+        server.put("set", listener_set("exact", listener, parent="default/wide"))
+        only = "- {matches: [{path: {value: /only}}], backendRefs: [{name: NAME, port: 80}]}"
+        server.put("r1", route("narrow", only.replace("NAME", "narrow"), hostnames=[], parents="- name: narrow"))
+        parents = "- {kind: ListenerSet, name: exact}"
+        server.put("r2", route("exact", only.replace("NAME", "exact"), hostnames=[], parents=parents))
+        server.start()
+        expected = {
+            ("x.test", "/"): "wide",
+            ("x.narrow.test", "/only"): "narrow",
+            ("x.narrow.test", "/"): "404",
+            ("exact.narrow.test", "/only"): "exact",
+            ("exact.narrow.test", "/"): "404",
+        }
+        found = {(host, path): ask(port, host, path) for host, path in expected}
+        assert expected == {asked: answer.backend or str(answer.status) for asked, answer in found.items()}
+        assert 1 == len(server.envoys())
+
+
+MERGED = documents(
+    GATEWAY_CLASS.replace("spec: {", "spec: {parametersRef: {PARAMETERS}, ").replace(
+        "PARAMETERS", "group: gateway.envoyproxy.io, kind: EnvoyProxy, name: merged, namespace: default"
+    ),
+    """
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {name: merged, namespace: default}
+spec: {mergeGateways: true}
+""",
+)
+
+
+def merged_gateway(name: str, port: int, hostname: str) -> str:
+    """A Gateway with one listener that takes ListenerSets."""
+    made = gateway(name, f"- {{name: http, port: {port}, protocol: HTTP, hostname: '{hostname}'}}")
+    return made.replace("  listeners:", "  allowedListeners: {namespaces: {from: All}}\n  listeners:")
