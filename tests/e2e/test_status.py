@@ -18,7 +18,7 @@ from tests.support.ports import free_port, listens
 from tests.support.serving import JSON, Serving, summary
 from tests.support.waiting import eventually
 
-ROUTE_KIND = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"}
+ROUTE_KINDS = [{"group": "gateway.networking.k8s.io", "kind": kind} for kind in ("HTTPRoute", "GRPCRoute")]
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +45,12 @@ def test_the_whole_status_of_a_gateway(edge: Edge) -> None:
         "conditions": [
             true("Accepted", "The Gateway has been scheduled by Gatewright"),
             true("Programmed", "Envoy has accepted the configuration"),
+            true("ResolvedRefs", "Resolved all the Object references of the Gateway's TLS"),
         ],
         "listeners": [
             {
                 "name": "http",
-                "supportedKinds": [ROUTE_KIND],
+                "supportedKinds": ROUTE_KINDS,
                 "attachedRoutes": 1,
                 "conditions": [
                     true("Accepted", "Listener has been successfully translated"),
