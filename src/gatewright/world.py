@@ -33,7 +33,7 @@ from gatewright.status import listenersets as listener_set_status
 from gatewright.status import policies as policy_status
 from gatewright.status import routes as route_status
 from gatewright.status import tables as s
-from gatewright.wire import clusters, endpoints, path_tree, secrets
+from gatewright.wire import clusters, endpoints, path_tree, secrets, streams
 from gatewright.wire import listeners as wire_listeners
 from gatewright.wire import routes as wire_routes
 from gatewright.wire import tables as w
@@ -46,6 +46,7 @@ DELIVERED: Final[Mapping[s.What, Ref[Any, Resource]]] = {
     "authorities": w.CA_BUNDLES,
     "listener": w.LISTENERS,
     "routes": w.ROUTE_CONFIGS,
+    "streams": w.STREAMS,
 }
 
 
@@ -116,6 +117,9 @@ def _wire(world: World) -> None:
     world.derived(w.ENDPOINTS, g.WANTED_CLUSTERS, endpoints.render)  # their own path
     world.derived(w.TLS_SECRETS, g.SECRET_USES, secrets.render)  # a rotation touches these alone
     world.derived(w.CA_BUNDLES, g.BUNDLE_USES, secrets.render_bundle)
+    world.index(w.STREAM_ROUTES, g.BOUND, streams.by_host)
+    world.derived(w.STREAMS, w.STREAM_ROUTES, streams.render)  # what route configurations are to requests
+    world.index(w.STREAM_HOSTS, w.STREAMS, streams.by_listener)
     world.derived(w.LISTENERS, g.PORTS, wire_listeners.render)
     world.derived(w.ROUTE_CONFIGS, g.PORT_HOSTS, wire_routes.route_configuration)
 

@@ -30,7 +30,7 @@ def _static(proxy: str, resources: Iterable[Resource], authorities: str) -> Iter
     for each in resources:
         by_type.setdefault(each.type_url, {})[each.name] = plain(each)
     names = {name for of_type in by_type.values() for name in of_type}
-    routes = by_type.get(wire.ROUTES, {})
+    routes = by_type.get(wire.ROUTES, {}) | by_type.get(wire.EXTENSION, {})
     for listener in by_type.get(wire.LISTENER, {}).values():
         yield "listeners", _renamed(_with_routes(listener, routes), names, proxy)
     for name, cluster in by_type.get(wire.CLUSTER, {}).items():
@@ -49,7 +49,7 @@ def _move(listener: Json, network: str) -> None:
 
 
 def _with_routes(value: Any, routes: dict[str, Json]) -> Any:  # noqa: ANN401 - JSON
-    """Put route configurations in the place of subscriptions to them; they name a cluster that is never there."""
+    """Put route configurations and filters in the place of subscriptions to them; they name a cluster that is never there."""
     if isinstance(value, list):
         return [_with_routes(each, routes) for each in value]
     if not isinstance(value, dict):
@@ -57,6 +57,8 @@ def _with_routes(value: Any, routes: dict[str, Json]) -> Any:  # noqa: ANN401 - 
     if "rds" in value:
         config = {**routes[value["rds"]["routeConfigName"]], "validateClusters": False}
         value = {**{key: each for key, each in value.items() if key != "rds"}, "routeConfig": config}
+    if "configDiscovery" in value:
+        value = routes[value["name"]]
     # A secret without a config source is a static one.
     return {key: _with_routes(each, routes) for key, each in value.items() if key != "sdsConfig"}
 

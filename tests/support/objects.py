@@ -53,9 +53,12 @@ def https(name: str, port: int, *secrets: str, hostname: str = "") -> str:
     return f"- {{name: {name}, protocol: HTTPS, port: {port}{host}, tls: {{certificateRefs: [{references}]}}}}\n"
 
 
-def service(name: str, *ports: int, namespace: str = "default", port: int = 80, app_protocol: str = "") -> str:
+def service(
+    name: str, *ports: int, namespace: str = "default", port: int = 80, app_protocol: str = "", transport: str = "TCP"
+) -> str:
     """A Service on `port`, and the EndpointSlice that says on which ports of loopback its endpoints are (none: no endpoints)."""
     protocol = f", appProtocol: {app_protocol}" if app_protocol else ""
+    protocol += f", protocol: {transport}" if transport != "TCP" else ""
     slices = [_slice(f"{name}-{number}", name, namespace, target) for number, target in enumerate(ports)]
     return documents(
         f"""
@@ -101,6 +104,35 @@ spec:
 {_list(parents)}
 {listed}  rules:
 {_list(rules)}
+"""
+
+
+def stream_route(
+    kind: str,
+    name: str,
+    *backends: str,
+    parents: str = "- name: edge",
+    hostnames: Sequence[str] = (),
+    created: str = "",
+    namespace: str = "default",
+) -> str:
+    """A TLSRoute, TCPRoute or UDPRoute to port 80 of these Services, each with a weight if its name ends in `=<weight>`."""
+    listed = f"  hostnames: [{', '.join(map(repr, hostnames))}]\n" if hostnames else ""
+    references = "\n".join(
+        f"    - {{name: {name}, port: 80, weight: {weight or 1}}}"
+        for name, _, weight in (each.partition("=") for each in backends)
+    )
+    when = f", creationTimestamp: {created}" if created else ""
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: {kind}
+metadata: {{name: {name}, namespace: {namespace}{when}}}
+spec:
+  parentRefs:
+{_list(parents)}
+{listed}  rules:
+  - backendRefs:
+{references}
 """
 
 

@@ -1,10 +1,10 @@
 """One stream to one proxy, without I/O: in which order the proxy is brought to the desired state.
 
 Make before break, each step confirmed by Envoy. (1) Clusters, and what they need: endpoints and secrets, as Envoy asks for
-them. (2) Listeners, then route configurations, each as soon as everything of step 1 published in the same or an earlier batch
-is confirmed. (3) Removals, once all that was published up to their batch is confirmed: listeners first, then routes,
-clusters, endpoints, secrets. A step waits for confirmations only as long as `Pace` allows; what is late is reported, and the
-rest goes on.
+them. (2) Listeners, then route configurations and discovered filters, each as soon as everything of step 1 published in the same
+or an earlier batch is confirmed. (3) Removals, once all that was published up to their batch is confirmed: listeners first, then
+routes and filters, clusters, endpoints, secrets. A step waits for confirmations only as long as `Pace` allows; what is late is
+reported, and the rest goes on.
 
 Of a type, one response at a time is under way; while it is, newer versions replace those that wait. Each secret
 goes in a response of its own: when Envoy refuses one it notes its hash, and confirms it if it is sent once more. `warmup`
@@ -22,10 +22,11 @@ from gatewright.ads.messages import Delivery, Late, Request, ResourceChange, Res
 from gatewright.ads.needs import addresses_of
 from gatewright.ads.subscription import Verdict
 from gatewright.ads.warmup import Pace, Warmup
-from gatewright.wire.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Resource
+from gatewright.wire.resource import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SECRET, Resource
 
 FOUNDATIONS: Final = (CLUSTER, ENDPOINTS, SECRET)
-REMOVAL_ORDER: Final = (LISTENER, ROUTES, CLUSTER, ENDPOINTS, SECRET)
+FOLLOWERS: Final = (ROUTES, EXTENSION)
+REMOVAL_ORDER: Final = (LISTENER, *FOLLOWERS, CLUSTER, ENDPOINTS, SECRET)
 World = Mapping[str, Mapping[str, Row]]
 
 
@@ -54,11 +55,11 @@ class Session:
         self._pace = pace
         self._world = world
         self._past = past
-        self._heard_at = self._now = now
+        self._began = self._heard_at = self._now = now
         self._heard = False
         self._nonces = itertools.count(1)
         self._late: set[str] = set()
-        self._lanes = {type_url: self._new_lane(type_url) for type_url in (*FOUNDATIONS, LISTENER, ROUTES)}
+        self._lanes = {type_url: self._new_lane(type_url) for type_url in (*FOUNDATIONS, LISTENER, *FOLLOWERS)}
         self._warmup = Warmup(self._lanes[CLUSTER], self._lanes[ENDPOINTS], pace)
 
     def _new_lane(self, type_url: str) -> Lane:
@@ -149,7 +150,8 @@ class Session:
                 self._lanes[LISTENER].retry()
         elif response.type_url in {CLUSTER, SECRET}:
             self._lanes[LISTENER].retry(response.upserts)
-            self._lanes[ROUTES].retry(response.upserts)
+            for type_url in FOLLOWERS:
+                self._lanes[type_url].retry(response.upserts)
 
     def _waiting_since(self, lane: Lane) -> float:
         """Since when the proxy has owed an answer, or been silent without asking for a type that it is expected to want."""
@@ -183,11 +185,19 @@ class Session:
             removals[type_url] = before
             if type_url not in late:
                 before = min(before, self._removals_since(self._lanes[type_url]))
-        return _Frontiers({LISTENER: foundations, ROUTES: min(foundations, since[LISTENER])}, removals)
+        followers = dict.fromkeys(FOLLOWERS, min(foundations, since[LISTENER]))
+        return _Frontiers({LISTENER: foundations, **followers}, removals)
 
     def _routes_are_unheard(self) -> bool:
-        """Whether the proxy holds listeners and has not said yet which routes: those that it holds may point at anything."""
-        silent = not self._lanes[ROUTES].subscription.started and bool(self._lanes[LISTENER].subscription.held)
+        """Whether the proxy holds listeners and has not said yet which routes, or which filters: they may point at anything.
+
+        One that has just connected may still hold what is not desired any more; but most have no use for filters.
+        """
+        fresh = self._now - self._began < self._pace.patience
+        expected = [
+            self._lanes[type_url] for type_url in FOLLOWERS if self._lanes[type_url].rows or (fresh and type_url == ROUTES)
+        ]
+        silent = any(not lane.subscription.started for lane in expected) and bool(self._lanes[LISTENER].subscription.held)
         return silent and self._now - self._heard_at < self._pace.patience
 
     def _removals_since(self, lane: Lane) -> float:

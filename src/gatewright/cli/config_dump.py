@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from gatewright.wire import resource as wire
 from gatewright.wire.resource import Resource
 
-Part = Literal["bootstrap", "endpoint", "cluster", "listener", "route", "secret"]
+Part = Literal["bootstrap", "endpoint", "cluster", "listener", "route", "secret", "ecds"]
 Json = dict[str, Any]
 
 PREFIX: Final = "type.googleapis.com/"
@@ -44,6 +44,7 @@ SECTIONS: Final = (
     Section("cluster", wire.CLUSTER, "ClustersConfigDump", "dynamicActiveClusters", "cluster"),
     Section("listener", wire.LISTENER, "ListenersConfigDump", "dynamicListeners", "listener", named=True),
     Section("route", wire.ROUTES, "RoutesConfigDump", "dynamicRouteConfigs", "routeConfig"),
+    Section("ecds", wire.EXTENSION, "EcdsConfigDump", "ecdsFilters", "ecdsFilter"),
     Section("secret", wire.SECRET, "SecretsConfigDump", "dynamicActiveSecrets", "secret", named=True),
 )
 PARTS: Final[tuple[Part, ...]] = ("bootstrap", *(section.part for section in SECTIONS))

@@ -34,7 +34,7 @@ Statuses are those after every Envoy has taken its configuration. Private keys a
 STANDARD_INPUT: Final = Path("-")
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 TARGETS: Final = ("gateway-api", "xds")
-TYPES: Final = ("bootstrap", "listener", "route", "cluster", "endpoint", "secret", "all")
+TYPES: Final = ("bootstrap", "listener", "route", "cluster", "endpoint", "secret", "ecds", "all")
 LIST_NAMES: Final[Mapping[str, str]] = {"GatewayClass": "gatewayClass"}  # as egctl prints it; the others are plurals
 
 

@@ -6,6 +6,7 @@ Gateway API ParentReference, AllowedRoutes, hostname intersection; checklist sec
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 
@@ -13,7 +14,7 @@ from gatewright.api.gateway import RouteNamespaces
 from gatewright.api.references import GATEWAY_GROUP, ParentReference
 from gatewright.flow import Read
 from gatewright.graph import hostnames
-from gatewright.graph.conflicts import FRAMING
+from gatewright.graph.conflicts import FRAMING, HOSTED
 from gatewright.graph.findings import ACCEPTED, Finding
 from gatewright.graph.listeners import ListenerFacts, PortFacts
 from gatewright.graph.namespaces import allows, described
@@ -22,8 +23,12 @@ from gatewright.graph.tables import (
     LISTENER_VIEWS,
     PARENT_FACTS,
     PARENTS,
+    PASSTHROUGH,
     PORT_HOSTS,
     TLS_HOSTS,
+    AnyCluster,
+    ClusterKey,
+    FailoverKey,
     ListenerKey,
     ParentKey,
     PortKey,
@@ -31,6 +36,9 @@ from gatewright.graph.tables import (
     RouteKey,
     VirtualHostKey,
 )
+
+REQUESTS: Final = frozenset({"HTTP", "HTTPS"})
+"""The protocols of which the proxy reads requests, rather than passing on what comes."""
 
 
 class ListenerView(msgspec.Struct, frozen=True):
@@ -40,6 +48,7 @@ class ListenerView(msgspec.Struct, frozen=True):
     index: int
     port: int
     protocol: str
+    terminates: bool
     hostname: str
     kinds: tuple[str, ...]
     namespaces: RouteNamespaces
@@ -47,12 +56,21 @@ class ListenerView(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A listener that serves a route, and the route's virtual hosts there."""
+    """A listener that serves a route, and the route's hosts there: virtual hosts, server names, or the one of all connections."""
 
     listener: ListenerKey
     port: int
     protocol: str
+    terminates: bool
     hosts: tuple[VirtualHostKey, ...]
+
+    def reaches(self, cluster: AnyCluster) -> AnyCluster:
+        """The cluster of a backend as it is reached from here: what passes through is not wrapped in TLS once more."""
+        if self.protocol != "TLS" or self.terminates:
+            return cluster
+        if isinstance(cluster, FailoverKey):
+            return cluster._replace(clusters=tuple(each._replace(protocol=PASSTHROUGH) for each in cluster.clusters))
+        return cluster._replace(protocol=PASSTHROUGH) if isinstance(cluster, ClusterKey) else cluster
 
 
 class BoundParent(msgspec.Struct, frozen=True):
@@ -90,8 +108,11 @@ class Attachable(msgspec.Struct, frozen=True):
 
 
 def route_config(proxy: str, facts: ListenerFacts) -> RouteConfigKey:
-    """Name the RouteConfiguration of a listener: shared by the plain HTTP listeners of a port, own for an HTTPS listener."""
-    own = str(facts.key) if facts.listener.protocol == "HTTPS" else ""
+    """Name where the routes of a listener are: shared by the plain HTTP listeners of a port, own for any other listener.
+
+    That of an HTTP or HTTPS listener is a RouteConfiguration.
+    """
+    own = "" if facts.listener.protocol == "HTTP" else str(facts.key)
     return RouteConfigKey(proxy, facts.listener.port, own)
 
 
@@ -103,6 +124,7 @@ def views(key: PortKey, port: PortFacts) -> Iterator[tuple[ParentKey, ListenerKe
             index=facts.index,
             port=key.port,
             protocol=facts.listener.protocol,
+            terminates=facts.terminates,
             hostname=facts.hostname,
             kinds=facts.kinds,
             namespaces=facts.listener.allowed_routes.namespaces,
@@ -114,7 +136,8 @@ def views(key: PortKey, port: PortFacts) -> Iterator[tuple[ParentKey, ListenerKe
 def hosts(key: PortKey, port: PortFacts) -> Iterator[tuple[RouteConfigKey, str, ListenerKey]]:
     """Gather the hostnames of serving listeners by RouteConfiguration."""
     for facts in port.serving:
-        yield route_config(key.proxy, facts), facts.hostname, facts.key
+        if facts.listener.protocol in REQUESTS:
+            yield route_config(key.proxy, facts), facts.hostname, facts.key
 
 
 def tls_hosts(key: PortKey, port: PortFacts) -> Iterator[tuple[PortKey, str, ListenerKey]]:
@@ -182,9 +205,10 @@ def _place(read: Read, view: ListenerView, common: tuple[str, ...]) -> Place:
     config = view.config
     if config is None:
         raise ValueError("a listener that the proxy does not get is no place")
-    taken = tuple(rivals(read, config))
+    taken = tuple(rivals(read, config)) if FRAMING[view.protocol] in HOSTED else (hostnames.ALL,)
     own = (host for host in common if hostnames.owner(host, taken) == view.hostname)
-    return Place(view.key, view.port, view.protocol, tuple(VirtualHostKey(config, host) for host in own))
+    hosts_here = tuple(VirtualHostKey(config, host) for host in own)
+    return Place(view.key, view.port, view.protocol, view.terminates, hosts_here)
 
 
 def _nothing_named(reference: ParentReference, parent: ParentKey, listeners: list[ListenerView]) -> str:

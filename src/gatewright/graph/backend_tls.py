@@ -24,15 +24,15 @@ from gatewright.graph.grants import Referrer
 from gatewright.graph.tables import (
     BACKEND_TLS_FACTS,
     BACKENDS,
+    PASSTHROUGH,
     PROXY_CERTIFICATES,
     SERVICES,
-    AnyCluster,
     BackendKey,
     ClusterKey,
-    FailoverKey,
     PolicyTarget,
     PoolKey,
     ProxyCluster,
+    WantedCluster,
 )
 from gatewright.graph.tls import certificate
 
@@ -70,12 +70,12 @@ class UpstreamTls(msgspec.Struct, frozen=True):
         return (self.authority,) if isinstance(self.authority, Bundle) else ()
 
 
-def of_cluster(read: Read, key: ProxyCluster, wanted: AnyCluster) -> UpstreamTls | None:
-    """Resolve the TLS of one cluster; None where it speaks plain text."""
-    if isinstance(wanted, FailoverKey):
-        return None
+def of_cluster(read: Read, key: ProxyCluster, wanted: WantedCluster) -> UpstreamTls | None:
+    """Resolve the TLS of one cluster; None where it speaks plain text, or passes on the TLS of its clients."""
     if isinstance(wanted, PoolKey):  # its members are alike
         return of_cluster(read, key, wanted.members[0][0])
+    if not isinstance(wanted, ClusterKey) or wanted.protocol == PASSTHROUGH:
+        return None
     policy = _policy(read, wanted)
     backend = read(BACKENDS, NamespacedName(wanted.namespace, wanted.name)) if wanted.kind == "backend" else None
     own = backend.spec.tls if backend else None
@@ -87,7 +87,7 @@ def of_cluster(read: Read, key: ProxyCluster, wanted: AnyCluster) -> UpstreamTls
     return msgspec.structs.replace(tls, certificate=read(PROXY_CERTIFICATES, key.proxy))
 
 
-def by_backend(key: ProxyCluster, wanted: AnyCluster) -> Iterator[tuple[BackendKey, ProxyCluster, None]]:
+def by_backend(key: ProxyCluster, wanted: WantedCluster) -> Iterator[tuple[BackendKey, ProxyCluster, None]]:
     """Spread the clusters in use over their backends."""
     if isinstance(wanted, ClusterKey | PoolKey):
         members = (wanted,) if isinstance(wanted, ClusterKey) else [member for member, _ in wanted.members]

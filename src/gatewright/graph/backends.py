@@ -20,7 +20,7 @@ from gatewright.graph.backend_tls import BACKEND_GROUP
 from gatewright.graph.backend_tls import problems as tls_problems
 from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.grants import Referrer, Target, permits
-from gatewright.graph.tables import BACKENDS, ONLY, SERVICES, SETTINGS, ClusterKey, RouteKey
+from gatewright.graph.tables import BACKENDS, ONLY, SERVICES, SETTINGS, ClusterKey, RouteKey, Transport
 
 PROTOCOLS: Final[Mapping[str, str]] = {"GRPCRoute": "grpc"}
 """What routes of a kind speak to their backends, where it is not up to those; see ClusterKey."""
@@ -37,7 +37,7 @@ class Resolution(msgspec.Struct, frozen=True):
     fallback: bool = False
 
 
-Resolver = Callable[[Read, NamespacedName, BackendObjectReference, str], Resolution]
+Resolver = Callable[[Read, NamespacedName, BackendObjectReference, str, Transport], Resolution]
 
 
 def resolve(
@@ -53,12 +53,12 @@ def resolve(
     if not permits(read, Referrer(GATEWAY_GROUP, route.kind, route.namespace), Target(reference.group, reference.kind, *target)):
         grant = f"no ReferenceGrant in namespace {target.namespace} lets {route.kind}s of {route.namespace}"
         return _unresolved("RefNotPermitted", f"{grant} refer to {reference.kind} {target.name}", path)
-    found = resolver(read, target, reference, path)
+    found = resolver(read, target, reference, path, "UDP" if route.kind == "UDPRoute" else "TCP")
     protocol = PROTOCOLS.get(route.kind, "") if protocol is None else protocol
     return structs.replace(found, cluster=found.cluster._replace(protocol=protocol)) if found.cluster and protocol else found
 
 
-def _service(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str) -> Resolution:
+def _service(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str, transport: str) -> Resolution:
     service = read(SERVICES, key)
     if service is None:
         return _unresolved("BackendNotFound", f"Service {key} not found", path)
@@ -66,16 +66,16 @@ def _service(read: Read, key: NamespacedName, reference: BackendObjectReference,
         return _unresolved(
             "UnsupportedValue", f"Service {key} is of type ExternalName, which cannot be a backend; use a Backend", path
         )
-    ports = [port for port in service.spec.ports if port.port == reference.port and port.protocol == "TCP"]
+    ports = [port for port in service.spec.ports if port.port == reference.port and port.protocol == transport]
     if not ports:
         there = ", ".join(f"{port.port}/{port.protocol}" for port in service.spec.ports) or "none"
-        message = f"Service {key} has no TCP port {reference.port}; it has {there}"
+        message = f"Service {key} has no {transport} port {reference.port}; it has {there}"
         return _unresolved("BackendNotFound", message, f"{path}.port")
     return Resolution(ClusterKey("service", key.namespace, key.name, reference.port or 0))
 
 
-def _backend(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str) -> Resolution:
-    del reference
+def _backend(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str, transport: str) -> Resolution:
+    del reference, transport
     if not _enabled(read):
         return _unresolved("InvalidKind", _DISABLED, f"{path}.kind")
     backend = read(BACKENDS, key)

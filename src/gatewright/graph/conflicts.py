@@ -12,8 +12,11 @@ from gatewright.graph.findings import CONFLICTED, Finding
 from gatewright.graph.specs import ListenerSpec
 from gatewright.graph.tables import ListenerKey
 
-FRAMING: Final[Mapping[str, str]] = {"HTTP": "HTTP", "HTTPS": "TLS"}
+FRAMING: Final[Mapping[str, str]] = {"HTTP": "HTTP", "HTTPS": "TLS", "TLS": "TLS", "TCP": "TCP", "UDP": "UDP"}
 """How the first bytes of a connection are read; listeners that differ in it cannot share a port."""
+
+HOSTED: Final = frozenset({"HTTP", "TLS"})
+"""The ways of reading that show the host that is meant, by which listeners of a port are told apart."""
 
 
 class _Standing:
@@ -39,7 +42,9 @@ class _Standing:
         for other in (each for each in self._by_host.get(listener.hostname or "", ()) if each is not spec):
             host = f" and hostname {listener.hostname}" if listener.hostname else ""
             message = f"port {listener.port}{host} is also used by {_named(spec, other)}"
-            return Finding(CONFLICTED, "HostnameConflict", message, f"{spec.path}.hostname")
+            told_apart = framing in HOSTED
+            reason, field = ("HostnameConflict", "hostname") if told_apart else ("ProtocolConflict", "port")
+            return Finding(CONFLICTED, reason, message, f"{spec.path}.{field}")
         return None
 
 

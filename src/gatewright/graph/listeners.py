@@ -16,7 +16,7 @@ from gatewright.flow import Read
 from gatewright.graph import frontend_tls, hostnames, labels
 from gatewright.graph.authorities import Bundle
 from gatewright.graph.claims import PortClaim, claim, unavailable
-from gatewright.graph.conflicts import conflicts
+from gatewright.graph.conflicts import FRAMING, conflicts
 from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.specs import ListenerSpec, port_key
 from gatewright.graph.tables import ListenerKey, MachinePort, PortKey
@@ -25,8 +25,14 @@ from gatewright.graph.tls import ListenerTls, resolve
 SUPPORTED_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "HTTP": ("HTTPRoute", "GRPCRoute"),
     "HTTPS": ("HTTPRoute", "GRPCRoute"),
+    "TLS": ("TLSRoute",),
+    "TCP": ("TCPRoute",),
+    "UDP": ("UDPRoute",),
 }
 """The kinds of routes that listeners of each protocol take."""
+
+TERMINATED_KINDS: Final = ("TCPRoute", "TLSRoute")
+"""The kinds that a listener of protocol TLS takes when it terminates TLS itself: what is left is a plain stream."""
 
 
 class ListenerFacts(msgspec.Struct, frozen=True):
@@ -51,6 +57,11 @@ class ListenerFacts(msgspec.Struct, frozen=True):
         return not any(f.condition in {ACCEPTED, CONFLICTED} for f in self.findings) and (
             self.tls is None or bool(self.tls.secrets)
         )
+
+    @property
+    def terminates(self) -> bool:
+        """Whether TLS ends here, rather than at a backend."""
+        return terminates(self.listener)
 
     @property
     def hostname(self) -> str:
@@ -122,11 +133,15 @@ def _settled(
     findings = unavailable(read, key, mine, path) + _protocol(listener, path)
     findings += (*_selector(listener, path), *filter(None, (conflict,)), *kind_findings)
     tls = None
-    if listener.protocol == "HTTPS":
+    if FRAMING.get(listener.protocol) == "TLS":
+        findings += _overlaps(spec, specs, path)
+    if terminates(listener):
         tls, tls_findings = resolve(read, spec.key.parent, listener.tls, f"{path}.tls")
+        findings += tls_findings
+    if listener.protocol == "HTTPS" and tls is not None:
         clients, client_findings = frontend_tls.resolve(read, spec.frontend)
         tls = msgspec.structs.replace(tls, clients=clients)
-        findings += tls_findings + client_findings + _overlaps(spec, specs, path)
+        findings += client_findings
     return ListenerFacts(spec.key, key.proxy, spec.rank.place, listener, kinds, tls, findings)
 
 
@@ -152,9 +167,21 @@ def _selector(listener: Listener, path: str) -> tuple[Finding, ...]:
     )
 
 
+def terminates(listener: Listener) -> bool:
+    """Say whether TLS ends at a listener: always with protocol HTTPS, in mode Terminate with TLS."""
+    passes = listener.tls is not None and listener.tls.mode == "Passthrough"
+    return listener.protocol == "HTTPS" or (listener.protocol == "TLS" and not passes)
+
+
+def _supported_kinds(listener: Listener) -> tuple[str, ...]:
+    if listener.protocol == "TLS" and terminates(listener):
+        return TERMINATED_KINDS
+    return SUPPORTED_KINDS.get(listener.protocol, ())
+
+
 def route_kinds(listener: Listener, path: str) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
     """Intersect what is allowed with what the protocol carries."""
-    supported = SUPPORTED_KINDS.get(listener.protocol, ())
+    supported = _supported_kinds(listener)
     wanted = listener.allowed_routes.kinds
     if not wanted:
         return supported, ()

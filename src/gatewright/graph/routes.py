@@ -7,7 +7,7 @@ Rules of a GRPCRoute are put as HTTP rules, so that all of this is written once.
 GRPCRouteRule; checklist sections 12 and 13.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec.structs import asdict
@@ -16,15 +16,16 @@ from gatewright.api.filters import GRPCFilter, HTTPFilter
 from gatewright.api.grpcroute import GRPCRoute, GRPCRouteRule
 from gatewright.api.httproute import HTTPBackendRef, HTTPRoute, HTTPRouteRule, HTTPRouteTimeouts
 from gatewright.api.meta import NamespacedName
+from gatewright.api.streamroutes import StreamRouteRule, TCPRoute, TLSRoute, UDPRoute
 from gatewright.flow import Read
 from gatewright.graph import backends, failover, filters, matches, sessions
-from gatewright.graph.attachment import Attachable, BoundRoute, bind
+from gatewright.graph.attachment import Attachable, BoundRoute, Place, bind
 from gatewright.graph.failover import Candidate
 from gatewright.graph.filters import RuleFilters
 from gatewright.graph.findings import Finding
 from gatewright.graph.matches import Matches
-from gatewright.graph.rules import RouteFacts, RuleFacts, Share
-from gatewright.graph.tables import ROUTE_FACTS, AnyCluster, ProxyCluster, RouteKey
+from gatewright.graph.rules import RouteFacts, RuleFacts, Share, StreamRule
+from gatewright.graph.tables import ROUTE_FACTS, DatagramKey, ProxyCluster, RouteKey, WantedCluster
 
 if TYPE_CHECKING:
     from gatewright.graph.tables import Route
@@ -61,14 +62,22 @@ def attach(read: Read, key: RouteKey, route: "Route") -> BoundRoute | None:
 def clusters(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ProxyCluster, RouteKey, None]]:
     """Spread a route over the clusters it needs, proxy by proxy."""
     del key
-    proxies = dict.fromkeys(host.config.proxy for place in route.places for host in place.hosts)
-    wanted = dict.fromkeys(cluster for rule in route.facts.rules for cluster in rule.clusters)
-    for proxy in proxies:
-        for cluster in wanted:
-            yield ProxyCluster(proxy, cluster), route.key, None
+    for cluster in needed(route, route.places):
+        yield cluster, route.key, None
 
 
-def wanted(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> AnyCluster:
+def needed(route: BoundRoute, places: Iterable[Place]) -> Iterator[ProxyCluster]:
+    """The clusters that a route needs where it is served. Backends of datagrams are endpoints of their listener's one cluster."""
+    named = dict.fromkeys(cluster for rule in route.facts.rules for cluster in rule.clusters)
+    wanted: dict[ProxyCluster, None] = {}
+    for place in places:
+        own: Iterable[WantedCluster] = (DatagramKey(place.listener),) if place.protocol == "UDP" else map(place.reaches, named)
+        proxies = dict.fromkeys(host.proxy for host in place.hosts)
+        wanted.update(dict.fromkeys(ProxyCluster(proxy, cluster) for cluster in own for proxy in proxies))
+    yield from wanted
+
+
+def wanted(read: Read, key: ProxyCluster, routes: Mapping[RouteKey, None]) -> WantedCluster:
     """Stand for a cluster that some route needs: one route more or less changes nothing about it."""
     del read, routes
     return key.cluster
@@ -108,7 +117,33 @@ def _hostnames(route: HTTPRoute | GRPCRoute) -> tuple[str, ...]:
     return route.spec.hostnames
 
 
-KINDS: Final[Mapping[str, RouteKind]] = {"HTTPRoute": RouteKind(_http, _hostnames), "GRPCRoute": RouteKind(_grpc, _hostnames)}
+def _stream(read: Read, key: RouteKey, route: TLSRoute | TCPRoute | UDPRoute) -> RouteFacts:
+    return RouteFacts(tuple(_stream_rule(read, key, i, rule) for i, rule in enumerate(route.spec.rules)))
+
+
+def _stream_rule(read: Read, route: RouteKey, index: int, rule: StreamRouteRule) -> StreamRule:
+    path = f"spec.rules[{index}].backendRefs"
+    resolved = [
+        (reference.weight, backends.resolve(read, route, reference, f"{path}[{i}]"))
+        for i, reference in enumerate(rule.backend_refs)
+    ]
+    candidates = [Candidate(Share(weight, each.cluster), each.fallback) for weight, each in resolved]
+    findings = tuple(each.finding for _, each in resolved if each.finding)
+    return StreamRule(index, failover.arrange(candidates), findings)
+
+
+def _every_host(route: TCPRoute | UDPRoute) -> tuple[str, ...]:
+    del route
+    return ()
+
+
+KINDS: Final[Mapping[str, RouteKind]] = {
+    "HTTPRoute": RouteKind(_http, _hostnames),
+    "GRPCRoute": RouteKind(_grpc, _hostnames),
+    "TLSRoute": RouteKind(_stream, _hostnames),
+    "TCPRoute": RouteKind(_stream, _every_host),
+    "UDPRoute": RouteKind(_stream, _every_host),
+}
 
 
 def _rule(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule, found: Matches) -> RuleFacts:

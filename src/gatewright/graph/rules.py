@@ -1,5 +1,6 @@
 """Rows of resolved route rules: what a rule leads to, and what is wrong with it."""
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import msgspec
@@ -47,7 +48,7 @@ class Share(msgspec.Struct, frozen=True):
 
     weight: int
     cluster: AnyCluster | None
-    filters: tuple[RuleFilter, ...]
+    filters: tuple[RuleFilter, ...] = ()
 
     @property
     def answers(self) -> bool:
@@ -63,22 +64,47 @@ class Share(msgspec.Struct, frozen=True):
         return (*own, *(each.cluster for each in self.filters if each.cluster is not None))
 
 
-class RuleFacts(msgspec.Struct, frozen=True):
+class StreamRule(msgspec.Struct, frozen=True):
+    """A rule resolved, as far as those of all kinds are alike: its backends. Those for streams have nothing else."""
+
+    index: int
+    shares: tuple[Share, ...]
+    findings: tuple[Finding, ...]
+    broken: bool = False
+
+    @property
+    def serving(self) -> tuple[Share, ...]:
+        """The shares that get anything."""
+        return tuple(share for share in self.shares if share.weight)
+
+    @property
+    def clusters(self) -> tuple[AnyCluster, ...]:
+        """Every cluster that the rule may lead to."""
+        return () if self.broken else _reached(cluster for share in self.shares for cluster in share.clusters)
+
+
+def _reached(named: Iterable[AnyCluster]) -> tuple[AnyCluster, ...]:
+    """These clusters and those behind them, once."""
+    wanted: dict[AnyCluster, None] = {}
+    for cluster in named:
+        if isinstance(cluster, FailoverKey):
+            wanted.update(dict.fromkeys(cluster.clusters))
+        wanted[cluster] = None
+    return tuple(wanted)
+
+
+class RuleFacts(StreamRule, frozen=True, kw_only=True):
     """A rule resolved, of an HTTPRoute or put as one.
 
     `calls` is whether it is for calls of gRPC; `broken` rules answer with an error as a whole; a match that cannot even be
     expressed is not among `matches`.
     """
 
-    index: int
     rule: HTTPRouteRule
     calls: bool
     matches: tuple[Match, ...]
     filters: tuple[RuleFilter, ...]
-    shares: tuple[Share, ...]
     session: Session | None
-    broken: bool
-    findings: tuple[Finding, ...]
 
     @property
     def answers(self) -> bool:
@@ -96,18 +122,18 @@ class RuleFacts(msgspec.Struct, frozen=True):
         if self.broken:
             return ()
         named = [] if self.answers else [cluster for share in self.shares for cluster in share.clusters]
-        wanted: dict[AnyCluster, None] = {}
-        for cluster in (*named, *(each.cluster for each in self.filters if each.cluster is not None)):
-            if isinstance(cluster, FailoverKey):
-                wanted.update(dict.fromkeys(cluster.clusters))
-            wanted[cluster] = None
-        return tuple(wanted)
+        return _reached((*named, *(each.cluster for each in self.filters if each.cluster is not None)))
 
 
 class RouteFacts(msgspec.Struct, frozen=True):
     """All rules of a route."""
 
-    rules: tuple[RuleFacts, ...]
+    rules: tuple[StreamRule, ...]
+
+    @property
+    def for_requests(self) -> tuple[RuleFacts, ...]:
+        """The rules, if it is a route of requests."""
+        return tuple(rule for rule in self.rules if isinstance(rule, RuleFacts))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -97,10 +97,15 @@ class RouteConfigKey(NamedTuple):
 
 
 class VirtualHostKey(NamedTuple):
-    """A host within a RouteConfiguration."""
+    """A host within a RouteConfiguration, or of a listener whose connections are passed on."""
 
     config: RouteConfigKey
     host: str
+
+    @property
+    def proxy(self) -> str:
+        """The proxy of the listener."""
+        return self.config.proxy
 
 
 class RouteKey(NamedTuple):
@@ -129,10 +134,14 @@ class PolicyTarget(NamedTuple):
     name: str
 
 
+PASSTHROUGH: Final = "passthrough"
+
+
 class ClusterKey(NamedTuple):
     """A backend as a cluster: what it is, not who mentions it. `kind` is `service` or `backend`; a Backend has port 0.
 
-    `protocol` is what is spoken to it where it does not say otherwise: `grpc` for calls, which need HTTP/2; mostly it is empty.
+    `protocol` is what is spoken to it where it does not say otherwise: `grpc` for calls, which need HTTP/2, `passthrough` for the
+    TLS of clients, which must not be wrapped in more of it; mostly it is empty.
     """
 
     kind: str
@@ -140,6 +149,12 @@ class ClusterKey(NamedTuple):
     name: str
     port: int
     protocol: str = ""
+
+
+class DatagramKey(NamedTuple):
+    """The cluster of a UDP listener, which has the endpoints of whichever route serves there: a UDP proxy knows one cluster."""
+
+    listener: ListenerKey
 
 
 class FailoverKey(NamedTuple):
@@ -155,13 +170,16 @@ class PoolKey(NamedTuple):
 
 
 AnyCluster: TypeAlias = ClusterKey | FailoverKey | PoolKey
+"""Where the requests and connections of a route go."""
+
+WantedCluster: TypeAlias = AnyCluster | DatagramKey
 
 
 class ProxyCluster(NamedTuple):
     """A cluster in the configuration of one proxy."""
 
     proxy: str
-    cluster: AnyCluster
+    cluster: WantedCluster
 
 
 class ProxySecret(NamedTuple):
@@ -261,7 +279,7 @@ ROUTE_FACTS: Ref[RouteKey, "RouteFacts"] = Ref("resolved routes")
 BOUND: Ref[RouteKey, "BoundRoute"] = Ref("bound routes")
 ATTACHED: Ref[ListenerKey, Mapping[RouteKey, None]] = Ref("routes by listener")
 CLUSTER_USES: Ref[ProxyCluster, Mapping[RouteKey, None]] = Ref("routes by cluster")
-WANTED_CLUSTERS: Ref[ProxyCluster, AnyCluster] = Ref("clusters in use")
+WANTED_CLUSTERS: Ref[ProxyCluster, WantedCluster] = Ref("clusters in use")
 BACKEND_USERS: Ref[BackendKey, Mapping[ProxyCluster, None]] = Ref("clusters by backend")
 CLUSTER_TLS: Ref[ProxyCluster, "UpstreamTls"] = Ref("TLS to backends")
 SECRET_USERS: Final[Mapping[str, Ref[Any, Any]]] = {"port": PORTS, "cluster": CLUSTER_TLS}  # of rows that are Certifying

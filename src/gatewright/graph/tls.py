@@ -33,7 +33,7 @@ def resolve(read: Read, parent: ParentKey, tls: ListenerTLSConfig | None, path: 
     """Resolve the certificates of a listener that `parent` declares: grants to a Gateway are none to its ListenerSets."""
     references = tls.certificate_refs if tls else ()
     if not references:
-        message = "an HTTPS listener needs at least one certificate"
+        message = "a listener that terminates TLS needs at least one certificate"
         return ListenerTls(()), (Finding(RESOLVED_REFS, _INVALID, message, f"{path}.certificateRefs"),)
     secrets: list[NamespacedName] = []
     findings: list[Finding] = []

@@ -14,7 +14,7 @@ from gatewright.api.meta import NamespacedName
 from gatewright.flow import World
 from gatewright.graph import tables as g
 from gatewright.graph.attachment import BoundRoute
-from gatewright.graph.rules import Match, RuleFacts
+from gatewright.graph.rules import Match, RuleFacts, StreamRule
 
 _PATHS: Final = {"Exact": "{}", "PathPrefix": "{}…", "RegularExpression": "~{}"}
 _LEVEL: Final = ("TCPRoute", "UDPRoute")  # routes that tell no connections apart: a listener has one
@@ -40,7 +40,7 @@ def report(world: World, key: g.RouteKey, bound: BoundRoute | None) -> Iterator[
             *_outdone(key, bound, rule, others),
             *_without_endpoints(world, rule),
         )
-        matches = tuple(_match(match.request) for match in rule.matches)
+        matches = tuple(_match(match.request) for match in _matches(rule))
         yield RuleReport(f"spec.rules[{rule.index}]", matches, tuple(_leads_to(rule)), tuple(dict.fromkeys(problems)))
 
 
@@ -54,7 +54,11 @@ def _age(route: BoundRoute) -> tuple[str, str, str, str]:
     return (route.created, route.key.namespace, route.key.name, route.key.kind)
 
 
-def _outdone(key: g.RouteKey, bound: BoundRoute, rule: RuleFacts, older: list[BoundRoute]) -> Iterator[str]:
+def _matches(rule: StreamRule) -> tuple[Match, ...]:
+    return rule.matches if isinstance(rule, RuleFacts) else ()
+
+
+def _outdone(key: g.RouteKey, bound: BoundRoute, rule: StreamRule, older: list[BoundRoute]) -> Iterator[str]:
     """Name the older routes that have what this rule matches."""
     mine = {host for place in bound.places for host in place.hosts}
     for other in older:
@@ -63,9 +67,12 @@ def _outdone(key: g.RouteKey, bound: BoundRoute, rule: RuleFacts, older: list[Bo
             yield f"a listener has one {key.kind}, and {name} is older"
             continue
         shared = [host.host for place in other.places for host in place.hosts if host in mine]
-        for theirs in other.facts.rules if shared else ():
-            for match in _common(rule.matches, theirs):
-                hosts = ", ".join(dict.fromkeys(host or "*" for host in shared))
+        hosts = ", ".join(dict.fromkeys(host or "*" for host in shared))
+        if shared and not isinstance(rule, RuleFacts):
+            yield f"{hosts} is taken by {name}, which is older"
+            continue
+        for theirs in other.facts.for_requests if shared else ():
+            for match in _common(_matches(rule), theirs):
                 yield f"{_match(match.request)} on {hosts} is taken by spec.rules[{theirs.index}] of {name}, which comes first"
 
 
@@ -74,34 +81,34 @@ def _common(mine: tuple[Match, ...], theirs: RuleFacts) -> Iterator[Match]:
     return (each for each in mine if each.request in taken)
 
 
-def _without_endpoints(world: World, rule: RuleFacts) -> Iterator[str]:
+def _without_endpoints(world: World, rule: StreamRule) -> Iterator[str]:
     for cluster in rule.clusters:
         if not isinstance(cluster, g.ClusterKey) or cluster.kind != "service":
             continue
         owner = NamespacedName(cluster.namespace, cluster.name)
         slices = (world.get(g.SLICES, owner) or {}).values()
         if not any(endpoint.conditions.ready is not False for each in slices for endpoint in each.endpoints):
-            yield f"Service {owner} has no ready endpoints: its share of the requests is answered 503"
+            what = "requests is answered 503" if isinstance(rule, RuleFacts) else "connections is refused"
+            yield f"Service {owner} has no ready endpoints: its share of the {what}"
 
 
-def _leads_to(rule: RuleFacts) -> Iterator[str]:
+def _leads_to(rule: StreamRule) -> Iterator[str]:
     if rule.broken:
         yield "500, as a whole"
         return
-    for each in rule.filters:
-        if each.answers:
-            yield f"{each.spec.type}"
-    if not rule.answers:
+    nowhere = "500" if isinstance(rule, RuleFacts) else "refused"
+    answering = [each for each in rule.filters if each.answers] if isinstance(rule, RuleFacts) else []
+    for each in answering:
+        yield f"{each.spec.type}"
+    if not answering:
         for share in rule.shares:
             weight = f" (weight {share.weight})" if len(rule.shares) > 1 else ""
-            yield f"{_cluster(share.cluster)}{weight}"
+            yield f"{_cluster(share.cluster) if share.cluster else nowhere}{weight}"
         if not rule.shares:
-            yield "500: no backend"
+            yield f"{nowhere}: no backend"
 
 
-def _cluster(cluster: g.AnyCluster | None) -> str:
-    if cluster is None:
-        return "500"
+def _cluster(cluster: g.AnyCluster) -> str:
     if isinstance(cluster, g.FailoverKey):
         return " or else ".join(map(_cluster, cluster.clusters))
     if isinstance(cluster, g.PoolKey):

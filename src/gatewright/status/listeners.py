@@ -12,7 +12,7 @@ import msgspec
 from gatewright.api.gateway import Listener
 from gatewright.api.references import GATEWAY_GROUP
 from gatewright.flow import Read
-from gatewright.graph.attachment import route_config
+from gatewright.graph.attachment import REQUESTS, route_config
 from gatewright.graph.findings import ACCEPTED, CONFLICTED, PROGRAMMED, Finding, of
 from gatewright.graph.listeners import ListenerFacts, route_kinds
 from gatewright.graph.tables import ATTACHED, ListenerKey, ProxyBundle, ProxySecret
@@ -114,7 +114,8 @@ def _delivery(read: Read, facts: ListenerFacts) -> Iterator[Finding]:
 
 def _pieces(facts: ListenerFacts) -> Iterator[DeliveryKey]:
     yield DeliveryKey("listener", facts.port)
-    yield DeliveryKey("routes", route_config(facts.proxy, facts))
+    if facts.listener.protocol in REQUESTS:
+        yield DeliveryKey("routes", route_config(facts.proxy, facts))
     for secret in facts.tls.secrets if facts.tls else ():
         yield DeliveryKey("secret", ProxySecret(facts.proxy, secret))
     if facts.tls and facts.tls.clients:

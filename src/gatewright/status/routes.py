@@ -14,8 +14,9 @@ from gatewright.api.references import ParentReference
 from gatewright.flow import Read
 from gatewright.graph.attachment import BoundParent, BoundRoute
 from gatewright.graph.findings import ACCEPTED, PARTIALLY_INVALID, PROGRAMMED, RESOLVED_REFS, Finding, of
+from gatewright.graph.routes import needed
 from gatewright.graph.rules import RouteFacts
-from gatewright.graph.tables import BOUND, ONLY, SETTINGS, ProxyCluster, RouteKey
+from gatewright.graph.tables import BOUND, ONLY, SETTINGS, RouteKey
 from gatewright.status.conditions import ROUTE, conditions
 from gatewright.status.document import StatusDocument
 from gatewright.status.tables import DELIVERIES, DeliveryKey
@@ -70,10 +71,12 @@ def _dropped(facts: RouteFacts) -> Finding | None:
 
 
 def _refusals(read: Read, bound: BoundRoute, parent: BoundParent) -> Iterator[Finding]:
-    """Say which clusters of the route Envoy refuses, in its own words."""
-    proxies = dict.fromkeys(host.config.proxy for place in parent.places for host in place.hosts)
-    clusters = dict.fromkeys(cluster for rule in bound.facts.rules for cluster in rule.clusters)
-    for use in (ProxyCluster(proxy, cluster) for proxy in proxies for cluster in clusters):
+    """Say which clusters of the route Envoy refuses, and which of the filters that pass on its streams, in Envoy's words."""
+    for host in (host for place in parent.places for host in place.hosts):
+        filter_ = read(DELIVERIES, DeliveryKey("streams", host))
+        if filter_ is not None and filter_.refusal:
+            yield Finding(PROGRAMMED, "Invalid", f"Envoy refuses filter {filter_.name}: {filter_.refusal}")
+    for use in needed(bound, parent.places):
         for delivered in (read(DELIVERIES, DeliveryKey("cluster", use)), read(DELIVERIES, DeliveryKey("endpoints", use))):
             if delivered is not None and delivered.refusal:
                 yield Finding(PROGRAMMED, "Invalid", f"Envoy refuses cluster {delivered.name}: {delivered.refusal}")

@@ -10,21 +10,30 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from gatewright.flow import Ref
-from gatewright.graph.tables import POLICY_KINDS, ROUTE_KINDS, PortKey, ProxyBundle, ProxyCluster, ProxySecret, RouteConfigKey
+from gatewright.graph.tables import (
+    POLICY_KINDS,
+    ROUTE_KINDS,
+    PortKey,
+    ProxyBundle,
+    ProxyCluster,
+    ProxySecret,
+    RouteConfigKey,
+    VirtualHostKey,
+)
 
 if TYPE_CHECKING:
     from gatewright.api.meta import NamespacedName
     from gatewright.status.document import StatusDocument
 
 
-What: TypeAlias = Literal["cluster", "endpoints", "secret", "authorities", "listener", "routes"]
+What: TypeAlias = Literal["cluster", "endpoints", "secret", "authorities", "listener", "routes", "streams"]
 
 
 class DeliveryKey(NamedTuple):
     """A piece of a proxy's configuration, by what it is of: status does not know xDS names."""
 
     what: What
-    of: PortKey | RouteConfigKey | ProxySecret | ProxyBundle | ProxyCluster
+    of: PortKey | RouteConfigKey | VirtualHostKey | ProxySecret | ProxyBundle | ProxyCluster
 
 
 class Delivered(msgspec.Struct, frozen=True):

@@ -20,8 +20,19 @@ from gatewright.api.core import Service
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.backend_tls import UpstreamTls
-from gatewright.graph.tables import BACKENDS, CLUSTER_TLS, SERVICES, AnyCluster, ClusterKey, FailoverKey, PoolKey, ProxyCluster
-from gatewright.wire import upstream_tls
+from gatewright.graph.tables import (
+    BACKENDS,
+    CLUSTER_TLS,
+    SERVICES,
+    ClusterKey,
+    DatagramKey,
+    FailoverKey,
+    PoolKey,
+    ProxyCluster,
+    WantedCluster,
+)
+from gatewright.wire import datagrams, upstream_tls
+from gatewright.wire.addresses import assignment
 from gatewright.wire.config_source import ads
 from gatewright.wire.encoding import packed, serialised
 from gatewright.wire.resource import CLUSTER, Resource, resource
@@ -36,11 +47,14 @@ _SESSIONS_HOLD: Final = health_check_pb2.HealthStatusSet(
 _WEBSOCKET: Final = frozenset({"kubernetes.io/ws", "kubernetes.io/wss", "gateway.envoyproxy.io/ws", "gateway.envoyproxy.io/wss"})
 
 
-def cluster_name(key: AnyCluster) -> str:
+def cluster_name(key: WantedCluster) -> str:
     """Name a cluster: `service/<namespace>/<name>/<port>`, `backend/<namespace>/<name>`, or `failover/` and those in order.
 
-    The cluster of calls to a backend ends in `/grpc`; that of a pool is `pool/` and its members with their weights.
+    The cluster of calls to a backend ends in `/grpc`, that of the TLS of clients in `/passthrough`; that of a pool is `pool/` and
+    its members with their weights, that of a UDP listener `udp/<listener>`.
     """
+    if isinstance(key, DatagramKey):
+        return f"udp/{key.listener}"
     if isinstance(key, PoolKey):
         return f"pool/{'|'.join(f'{cluster_name(cluster)}={weight}' for cluster, weight in key.members)}"
     if isinstance(key, FailoverKey):
@@ -49,10 +63,12 @@ def cluster_name(key: AnyCluster) -> str:
     return "/".join(part for part in parts if part)
 
 
-def render(read: Read, key: ProxyCluster, wanted: AnyCluster) -> Resource | None:
-    """Render the cluster of one backend; none where the backend is gone."""
+def render(read: Read, key: ProxyCluster, wanted: WantedCluster) -> Resource | None:
+    """Render one cluster; none where its backend is gone."""
     if isinstance(wanted, FailoverKey):
         cluster = _failover(wanted)
+    elif isinstance(wanted, DatagramKey):
+        cluster = _datagrams(read, wanted)
     else:
         one = wanted.members[0][0] if isinstance(wanted, PoolKey) else wanted
         found = _RENDERERS[one.kind](read, one)
@@ -110,13 +126,23 @@ def _backend(read: Read, key: ClusterKey) -> _Found | None:
     return _Found(_dns(key, backend) if named else _eds(key), frozenset(backend.spec.app_protocols) | {key.protocol})
 
 
+def _datagrams(read: Read, key: DatagramKey) -> cluster_pb2.Cluster:
+    if not datagrams.has_names(read, key):
+        return _eds(key)
+    return _looked_up(key, assignment(cluster_name(key), datagrams.groups(read, key)))
+
+
 def _dns(key: ClusterKey, backend: Backend) -> cluster_pb2.Cluster:
+    return _looked_up(key, _named_endpoints(cluster_name(key), backend))
+
+
+def _looked_up(key: WantedCluster, endpoints: endpoint_pb2.ClusterLoadAssignment) -> cluster_pb2.Cluster:
     cluster = _base(key)
     cluster.type = cluster_pb2.Cluster.STRICT_DNS
     cluster.dns_refresh_rate.CopyFrom(Duration(seconds=30))
     cluster.respect_dns_ttl = True
     cluster.dns_lookup_family = cluster_pb2.Cluster.V4_PREFERRED
-    cluster.load_assignment.CopyFrom(_named_endpoints(cluster.name, backend))
+    cluster.load_assignment.CopyFrom(endpoints)
     return cluster
 
 
@@ -141,14 +167,14 @@ def _named_endpoints(name: str, backend: Backend) -> endpoint_pb2.ClusterLoadAss
     return endpoint_pb2.ClusterLoadAssignment(cluster_name=name, endpoints=[locality])
 
 
-def _eds(key: ClusterKey) -> cluster_pb2.Cluster:
+def _eds(key: WantedCluster) -> cluster_pb2.Cluster:
     cluster = _base(key)
     cluster.type = cluster_pb2.Cluster.EDS
     cluster.eds_cluster_config.eds_config.CopyFrom(ads())
     return cluster
 
 
-def _base(key: ClusterKey) -> cluster_pb2.Cluster:
+def _base(key: WantedCluster) -> cluster_pb2.Cluster:
     return cluster_pb2.Cluster(
         name=cluster_name(key),
         connect_timeout=_CONNECT_TIMEOUT,

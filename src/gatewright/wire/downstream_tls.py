@@ -15,12 +15,15 @@ _ANYONE: Final = common_pb2.CertificateValidationContext(
 
 
 def downstream_tls(facts: ListenerFacts) -> tls_pb2.DownstreamTlsContext:
-    """Terminate TLS. HTTP/2 is offered beside overlapping hosts, too: what is sent on the wrong connection is answered 421."""
+    """Terminate TLS. HTTP/2 is offered beside overlapping hosts, too: what is sent on the wrong connection is answered 421.
+
+    Only an HTTPS listener has a say in what is spoken inside.
+    """
     secrets = facts.tls.secrets if facts.tls else ()
     context = tls_pb2.DownstreamTlsContext(
         common_tls_context=tls_pb2.CommonTlsContext(
             tls_params=common_pb2.TlsParameters(),
-            alpn_protocols=["h2", "http/1.1"],
+            alpn_protocols=["h2", "http/1.1"] if facts.listener.protocol == "HTTPS" else [],
             tls_certificate_sds_secret_configs=[sds(secret_name(secret)) for secret in secrets],
         ),
         disable_stateless_session_resumption=True,

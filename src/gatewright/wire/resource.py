@@ -12,6 +12,7 @@ import msgspec
 CLUSTER: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ENDPOINTS: Final = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER: Final = "type.googleapis.com/envoy.config.listener.v3.Listener"
+EXTENSION: Final = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 ROUTES: Final = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 SECRET: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type name
 

@@ -40,9 +40,11 @@ class VirtualHostBytes(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
-def render(read: Read, key: RouteKey, route: BoundRoute) -> RenderedRoute:
-    """Render every match of every rule, once for each kind of listener that makes a difference."""
+def render(read: Read, key: RouteKey, route: BoundRoute) -> RenderedRoute | None:
+    """Render every match of every rule, once for each kind of listener that makes a difference; only of routes of requests."""
     del read
+    if not route.facts.for_requests:
+        return None
     by_site: dict[Site, tuple[Entry, ...]] = {}
     hosts: list[tuple[VirtualHostKey, ListenerKey, tuple[Entry, ...]]] = []
     for place in route.places:
@@ -136,7 +138,7 @@ def _host_head(listener: ListenerKey, host: str) -> bytes:
 
 def _site(route: BoundRoute, place: Place) -> Site:
     """Tell listeners apart only where it shows: a redirect may print the listener's port, a cookie may be for HTTPS only."""
-    rules = route.facts.rules
+    rules = route.facts.for_requests
     https = place.protocol == "HTTPS"
     if any(each.spec.type == "RequestRedirect" for rule in rules for each in rule.all_filters):
         return Site(place.port, https)
@@ -144,7 +146,7 @@ def _site(route: BoundRoute, place: Place) -> Site:
 
 
 def _entries(route: BoundRoute, site: Site) -> tuple[Entry, ...]:
-    return tuple(entry for rule in route.facts.rules for entry in _rule_entries(route, rule, site))
+    return tuple(entry for rule in route.facts.for_requests for entry in _rule_entries(route, rule, site))
 
 
 def _rule_entries(route: BoundRoute, rule: RuleFacts, site: Site) -> Iterator[Entry]:

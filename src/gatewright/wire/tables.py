@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from gatewright.flow import Ref
 from gatewright.graph.tables import PortKey, ProxyBundle, ProxyCluster, ProxySecret, RouteConfigKey, RouteKey, VirtualHostKey
-from gatewright.wire.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
+from gatewright.wire.resource import CLUSTER, EXTENSION, LISTENER, ROUTES, SECRET, Resource
 from gatewright.wire.resource import ENDPOINTS as ENDPOINTS_TYPE
 
 if TYPE_CHECKING:
     from gatewright.wire.entries import Entry, HostEntries, RenderedRoute
     from gatewright.wire.path_tree import Leaf, LookedUpRoute
     from gatewright.wire.routes import VirtualHostBytes
+    from gatewright.wire.streams import StreamRoute
 
 
 class PathKey(NamedTuple):
@@ -30,6 +31,8 @@ LEAVES: Ref[PathKey, "Leaf"] = Ref("leaves of path trees")
 LEAVES_OF_HOST: Ref[VirtualHostKey, Mapping[str, "Leaf"]] = Ref("leaves by host")
 VIRTUAL_HOSTS: Ref[VirtualHostKey, "VirtualHostBytes"] = Ref("virtual hosts")
 CONFIG_HOSTS: Ref[RouteConfigKey, Mapping[str, bytes]] = Ref("virtual hosts by route configuration")
+STREAM_ROUTES: Ref[VirtualHostKey, Mapping[RouteKey, "StreamRoute"]] = Ref("stream routes by host")
+STREAM_HOSTS: Ref[RouteConfigKey, Mapping[str, None]] = Ref("hosts of stream routes by listener")
 
 CLUSTERS: Ref[ProxyCluster, Resource] = Ref("clusters")
 ENDPOINTS: Ref[ProxyCluster, Resource] = Ref("endpoints")
@@ -37,7 +40,16 @@ TLS_SECRETS: Ref[ProxySecret, Resource] = Ref("TLS secrets")
 CA_BUNDLES: Ref[ProxyBundle, Resource] = Ref("bundles of authorities")
 LISTENERS: Ref[PortKey, Resource] = Ref("xDS listeners")
 ROUTE_CONFIGS: Ref[RouteConfigKey, Resource] = Ref("route configurations")
+STREAMS: Ref[VirtualHostKey, Resource] = Ref("stream filters")
 
 
-RESOURCES: Final[tuple[Ref[Any, Resource], ...]] = (CLUSTERS, ENDPOINTS, TLS_SECRETS, CA_BUNDLES, LISTENERS, ROUTE_CONFIGS)
-TYPES: Final = (CLUSTER, ENDPOINTS_TYPE, SECRET, LISTENER, ROUTES)  # of these tables, in their order
+RESOURCES: Final[tuple[Ref[Any, Resource], ...]] = (
+    CLUSTERS,
+    ENDPOINTS,
+    TLS_SECRETS,
+    CA_BUNDLES,
+    LISTENERS,
+    ROUTE_CONFIGS,
+    STREAMS,
+)
+TYPES: Final = (CLUSTER, ENDPOINTS_TYPE, SECRET, LISTENER, ROUTES, EXTENSION)  # of these tables, in their order
