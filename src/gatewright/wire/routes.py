@@ -43,7 +43,7 @@ class VirtualHostBytes(msgspec.Struct, frozen=True, gc=False):
 def render(read: Read, key: RouteKey, route: BoundRoute) -> RenderedRoute | None:
     """Render every match of every rule, once for each kind of listener that makes a difference; only of routes of requests."""
     del read
-    if not route.facts.for_requests:
+    if route.facts.rules and not route.facts.for_requests:
         return None
     by_site: dict[Site, tuple[Entry, ...]] = {}
     hosts: list[tuple[VirtualHostKey, ListenerKey, tuple[Entry, ...]]] = []
