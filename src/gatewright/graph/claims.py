@@ -36,7 +36,7 @@ def unavailable(read: Read, key: PortKey, mine: PortClaim, path: str) -> tuple[F
     """Say whether another proxy of the same machine has the port."""
     settings = read(SETTINGS, ONLY)
     claims = read(PORT_CLAIMS, MachinePort(key.port, key.transport)) if settings and settings.shared_host else None
-    for proxy, theirs in claims.items() if claims else ():
+    for proxy, theirs in sorted(claims.items(), key=lambda each: each[1].rank) if claims else ():
         if proxy != key.proxy and theirs.rank < mine.rank and theirs.shares_address(mine):
             message = f"port {key.port} of this machine is taken by {theirs.rank.parent}, which comes first"
             return (Finding(ACCEPTED, "PortUnavailable", message, f"{path}.port"),)
