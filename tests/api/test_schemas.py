@@ -5,14 +5,18 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
 import pytest
+from msgspec import inspect
 
 from gatewright.api.admission import Admitted, admit
-from gatewright.api.crds import schema_of
-from gatewright.api.kinds import ALL_KINDS, KINDS
+from gatewright.api.checks import fields_of, unwrapped
+from gatewright.api.crds import leaves, schema_of
+from gatewright.api.descriptions import described
+from gatewright.api.kinds import ALL_KINDS, KINDS, Kind
 from gatewright.api.rules import Channel
 from gatewright.api.schemas import combined, files, schema_of_kind
-from tests.api.samples import ABSENT, SAMPLES, Document, changed
+from tests.api.samples import ABSENT, SAMPLES, changed
 from tests.support.json_schema import complaints
 from tests.support.mutations import Mutator
 
@@ -94,20 +98,31 @@ def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def test_what_can_be_hovered_over_is_explained() -> None:
-    """Every object of the API has a description."""
-    route = schema_of_kind(next(kind for kind in KINDS if kind.name == "HTTPRoute"), "experimental")
-
-    assert [] == [path for path, each in _objects(route) if not each.get("description")]
+EXPLAINED: Final = tuple(kind for kind in KINDS if kind.group.startswith("gateway.networking"))
 
 
-def _objects(schema: Document, path: str = "") -> Iterator[tuple[str, Document]]:
-    if "properties" in schema:
-        yield path, schema
-    for name, each in schema.get("properties", {}).items():
-        yield from _objects(each, f"{path}.{name}")
-    if "items" in schema:
-        yield from _objects(schema["items"], f"{path}[]")
+@pytest.mark.parametrize("kind", EXPLAINED, ids=lambda kind: kind.name)
+def test_what_can_be_hovered_over_is_explained(kind: Kind) -> None:
+    """Every field of the Gateway API has a description."""
+    spec = schema_of(kind.struct)["properties"]["spec"]
+
+    assert [] == [path for path, each in leaves(spec, "spec") if not path.endswith("[]") and not each.get("description")]
+
+
+def test_descriptions_are_of_fields_that_there_are() -> None:
+    """None is left over from a field that is gone or was never there."""
+    there = {(base.__name__, name) for kind in EXPLAINED for base, name in _fields(kind.struct)}
+
+    assert set() == {(struct, name) for struct, fields in described().items() for name in fields} - there
+
+
+def _fields(struct: type[msgspec.Struct]) -> Iterator[tuple[type, str]]:
+    for each in fields_of(struct):
+        yield from ((base, each.name) for base in struct.__mro__)
+        bare = unwrapped(each.type)[0]
+        item = unwrapped(bare.item_type)[0] if isinstance(bare, inspect.VarTupleType) else bare
+        if isinstance(item, inspect.StructType):
+            yield from _fields(item.cls)
 
 
 def test_files_are_named_as_tools_look_for_them() -> None:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from gatewright.api.checks import Field, Terms, fields_of, present, rules_of, struct_type, unwrapped
+from gatewright.api.descriptions import description_of
 from gatewright.api.kinds import ENVOY_GATEWAY_GROUP, KINDS, Kind
 from gatewright.api.meta import KubernetesObject
 from gatewright.api.scalars import EXPERIMENTAL_VALUES, INT32_MAX, INT32_MIN, LIST_MAP_KEYS, LIST_TYPE
@@ -162,8 +163,10 @@ def _property(struct: type[msgspec.Struct], field: Field, terms: Terms) -> Schem
         for rule in rules_of(struct, terms)
         if rule.field == field.attribute and rule.cel
     ]
+    description = description_of(struct, field.name)
     return {
         **schema,
+        **({"description": description} if description else {}),
         **({"default": default} if default is not None else {}),
         **({"x-kubernetes-validations": rules} if rules else {}),
     }
