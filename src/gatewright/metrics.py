@@ -61,6 +61,8 @@ class Metrics:
         self._changes = counter("gatewright_source_changes_total", "Changes of objects that sources delivered.", "kind")
         self._rows = histogram("gatewright_settle_rows", "Rows that changed in one batch.", ROWS)
         self._objects = gauge("gatewright_objects", "Objects in memory.", "kind")
+        self._watches = gauge("gatewright_source_watches", "Watches begun since the start.", "kind")
+        self._lists = gauge("gatewright_source_lists", "Lists begun since the start.", "kind")
         self._problems = gauge("gatewright_source_problems", "Problems of documents that were not taken.")
         self._proxies = gauge("gatewright_proxies", "Proxies by phase.", "phase")
         self._restarts = counter("gatewright_proxy_restarts_total", "Proxies started again after they died.", "proxy")
@@ -88,6 +90,11 @@ class Metrics:
         """So many objects are in memory, by kind; name a kind again when its last object is gone."""
         for kind, count in counts.items():
             self._objects.labels(kind).set(count)
+
+    def followed(self, kind: str, watches: int, lists: int) -> None:
+        """So many watches and lists of a kind have been begun since the start."""
+        self._watches.labels(kind).set(watches)
+        self._lists.labels(kind).set(lists)
 
     def problems(self, count: int) -> None:
         """So many problems stand against documents that were not taken."""

@@ -14,8 +14,9 @@ import yaml
 
 from gatewright.api.httproute import HTTPRoute
 from gatewright.api.meta import NamespacedName
+from gatewright.apiserver import MERGE_PATCH
 from gatewright.sources.changes import Batch, SourceProblem
-from gatewright.sources.kube.client import MERGE_PATCH, Client
+from gatewright.sources.kube.client import Client
 from gatewright.sources.kube.resource import BY_NAME, Resource
 from gatewright.sources.kube.source import KubeSource
 from tests.kubernetes.bed import CRDS

@@ -17,7 +17,7 @@ import yaml
 
 from gatewright.api.envoyproxy import EnvoyProxySpec
 from gatewright.api.meta import NamespacedName
-from gatewright.fleet.kube.api import Api
+from gatewright.apiserver import Api
 from gatewright.fleet.kube.fleet import KubernetesFleet
 from gatewright.fleet.kube.identity import Identity, TokenReviews, refusal
 from gatewright.fleet.kube.objects import DEPLOYMENT, MANAGED_KINDS, SERVICE, ManagedKind

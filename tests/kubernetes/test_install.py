@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from gatewright.api.kinds import KINDS
+from gatewright.apiserver import Api, ApiProblem
 from gatewright.cli.manifests import Installation, Mode, manifests
-from gatewright.fleet.kube.api import Api, ApiProblem
 from gatewright.fleet.kube.fleet import KubernetesFleet
 from gatewright.fleet.kube.identity import TokenReviews
 from gatewright.fleet.kube.observed import FleetState

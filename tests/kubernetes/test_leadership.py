@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
+from gatewright.apiserver import Answer
 from gatewright.sources.kube.client import Client
 from gatewright.writers.lease import API_VERSION, NAME, Election, Timing
 from tests.kubernetes.bed import Bed
@@ -32,7 +33,7 @@ class Severed:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
-    ) -> tuple[int, bytes, float]:
+    ) -> Answer:
         """Ask, or wait for an answer that does not come."""
         if self.severed:
             await asyncio.sleep(3600)

@@ -112,13 +112,13 @@ def _write(path: Path, content: bytes) -> None:
 
 
 async def _write_secrets(namespace: str, domain: str, kubeconfig: str, context: str, *, overwrite: bool) -> None:
-    from gatewright.fleet.kube.api import Api, ApiProblem
+    from gatewright.apiserver import Api, ApiProblem
     from gatewright.fleet.kube.secrets import CertificateSecrets
-    from gatewright.sources.kube.client import Client, Unreachable
+    from gatewright.sources.kube.client import Client
     from gatewright.sources.kube.credentials import Credentials
 
     async with Client(Credentials(os.environ, kubeconfig, context)) as client:
-        certificates = CertificateSecrets(Api(client, Unreachable), namespace, domain)
+        certificates = CertificateSecrets(Api(client), namespace, domain)
         try:
             await certificates.settle(datetime.now(UTC), overwrite=overwrite)
         except ApiProblem as problem:

@@ -17,9 +17,9 @@ from msgspec import structs
 from gatewright import log
 from gatewright.ads.messages import Progress
 from gatewright.api.meta import NamespacedName
+from gatewright.apiserver import Api, ApiProblem
 from gatewright.control.plane import Edge, Plane
 from gatewright.control.workloads import SHAPED_BY, workloads
-from gatewright.fleet.kube.api import Api, ApiProblem
 from gatewright.fleet.kube.fleet import EVERYWHERE, KubernetesFleet
 from gatewright.fleet.kube.identity import TokenReviews, bearer, refusal
 from gatewright.fleet.kube.observed import FleetState
@@ -31,7 +31,7 @@ from gatewright.flow import Ref
 from gatewright.graph import tables as g
 from gatewright.graph.settings import GraphSettings
 from gatewright.settings import ClusterSettings, Settings
-from gatewright.sources.kube.client import Client, Unreachable
+from gatewright.sources.kube.client import Client
 from gatewright.sources.kube.credentials import Credentials
 from gatewright.sources.kube.scope import Scope
 from gatewright.sources.kube.source import KubeSource
@@ -49,6 +49,7 @@ LOOK_UP_SECONDS: Final = 3.0  # what cannot be looked up by then (no right to re
 CERTIFICATES_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 2.0
 BRIEFING_SECONDS: Final = 10.0
+COUNT_SECONDS: Final = 5.0
 
 _log = log.logger(__name__)
 
@@ -61,7 +62,7 @@ class ClusterPlane(Plane):
     def __init__(self, settings: Settings, cluster: ClusterSettings) -> None:
         self._cluster = cluster
         self._client = Client(Credentials(os.environ, cluster.kubeconfig, cluster.context))
-        self._api = Api(self._client, Unreachable)
+        self._api = Api(self._client)
         self._source = KubeSource(self._client, scope=Scope.of(cluster.watch))
         self._statuses = KubernetesStatuses(self._client, self._source, settings.controller_name, self._status_written)
         self._source.on_lives_changed(self._statuses.lives_changed)
@@ -111,7 +112,7 @@ class ClusterPlane(Plane):
 
     def _edges(self) -> Sequence[Edge]:
         elect = self._election.run if self._cluster.elects else self._reign
-        return (self._read, self._shape, self._govern, self._statuses.run, self._renew, elect)
+        return (self._read, self._shape, self._govern, self._statuses.run, self._renew, self._count_watches, elect)
 
     async def _leave(self) -> None:
         """Proxies go on without us."""
@@ -172,6 +173,12 @@ class ClusterPlane(Plane):
                 self._reshape.set()
             except ApiProblem as problem:
                 _log.warning("the certificates cannot be renewed", problem=str(problem))
+
+    async def _count_watches(self) -> None:
+        while True:
+            for state in self._source.states():
+                self._metrics.followed(state.kind, state.watches, state.relists)
+            await asyncio.sleep(COUNT_SECONDS)
 
     # The fleet, and who runs it.
 

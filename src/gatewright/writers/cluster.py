@@ -1,39 +1,12 @@
-"""What writers need of a cluster, said as seams: requests to its API server, and objects as it has them.
+"""What writers need of a cluster's objects, said as seams: `sources.kube` has them, and `control` hands them over.
 
-`sources.kube` has both (`Client` and `KubeSource`), and `control` hands them over; folders on one level do not import each
-other.
+Folders on one level do not import each other.
 """
 
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final, Protocol
+from typing import Protocol
 
 from gatewright.api.meta import NamespacedName
-
-JSON: Final = "application/json"
-MERGE_PATCH: Final = "application/merge-patch+json"
-FIELD_MANAGER: Final = "gatewright"
-
-OK: Final = 200
-CREATED: Final = 201
-FORBIDDEN: Final = 403
-NOT_FOUND: Final = 404
-CONFLICT: Final = 409
-
-
-class Api(Protocol):
-    """Requests to an API server; one that does not answer is an OSError."""
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = JSON,
-    ) -> tuple[int, bytes, float]:
-        """Return the status, the body, and the seconds after which to try again (0 when the server did not say)."""
 
 
 class Live(Protocol):
@@ -46,6 +19,10 @@ class Live(Protocol):
     @property
     def generation(self) -> int:
         """How often its desired state has changed."""
+
+    @property
+    def uid(self) -> str:
+        """Which object of its name it is."""
 
     @property
     def status(self) -> bytes:

@@ -17,11 +17,12 @@ import msgspec
 
 from gatewright.api.kinds import KINDS
 from gatewright.api.meta import NamespacedName
+from gatewright.apiserver import CONFLICT, FIELD_MANAGER, FORBIDDEN, MERGE_PATCH, NOT_FOUND, OK, Requests
 from gatewright.status.document import StatusDocument
-from gatewright.writers.cluster import CONFLICT, FIELD_MANAGER, FORBIDDEN, MERGE_PATCH, NOT_FOUND, OK, Api, Objects
+from gatewright.writers.cluster import Objects
 from gatewright.writers.merging import patch
 
-CONCURRENT: Final = 32
+CONCURRENT: Final = 128  # as many as a crowd of creators has under way, or an API server at its limit serves them and not us
 FIRST_PAUSE: Final = 0.2  # seconds after the first failure, doubled by each further one
 LONGEST_PAUSE: Final = 30.0
 CONFLICTS: Final = 5  # in a row, after which a conflict is a failure like any other
@@ -62,7 +63,7 @@ class _Object(msgspec.Struct, frozen=True):
 class KubernetesStatuses:
     """Writes the statuses of objects in a cluster, while it leads."""
 
-    def __init__(self, api: Api, objects: Objects, controller_name: str, told: Callable[[Written], None]) -> None:
+    def __init__(self, api: Requests, objects: Objects, controller_name: str, told: Callable[[Written], None]) -> None:
         """Write by `api` where `objects` differ; `told` hears how each attempt went."""
         self.problems: dict[StatusKey, str] = {}
         self._api = api

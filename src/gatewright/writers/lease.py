@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from gatewright import log
-from gatewright.writers.cluster import CONFLICT, CREATED, NOT_FOUND, OK, Api
+from gatewright.apiserver import CONFLICT, CREATED, NOT_FOUND, OK, Requests
 
 NAME: Final = "5b9825d2.gateway.envoyproxy.io"
 API_VERSION: Final = "coordination.k8s.io/v1"
@@ -104,7 +104,7 @@ class Election:
     """One candidate."""
 
     def __init__(
-        self, api: Api, namespace: str, identity: str, lead: Callable[[bool], None], timing: Timing | None = None
+        self, api: Requests, namespace: str, identity: str, lead: Callable[[bool], None], timing: Timing | None = None
     ) -> None:
         """Stand for the Lease in `namespace`; `lead` is told whenever we begin or cease to lead."""
         self.leading = False

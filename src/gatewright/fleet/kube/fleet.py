@@ -12,7 +12,7 @@ from itertools import product
 from typing import Final
 
 from gatewright import log
-from gatewright.fleet.kube.api import GONE, NOT_FOUND, Api, ApiProblem, selector_of
+from gatewright.apiserver import GONE, NOT_FOUND, Api, ApiProblem, selector_of
 from gatewright.fleet.kube.ledger import LONGEST_PAUSE, Apply, Delete, Ledger, key_of
 from gatewright.fleet.kube.objects import MANAGED_KINDS, SERVICE, ManagedKind
 from gatewright.fleet.kube.observed import FleetState, NodeAddresses, node_addresses
@@ -92,9 +92,9 @@ class KubernetesFleet:
     async def _step(self, step: Apply | Delete) -> None:
         try:
             if isinstance(step, Apply):
-                self._ledger.applied(step, await self._api.apply(step.key, step.document), time.monotonic())
+                self._ledger.applied(step, await self._api.apply(step.key.path, step.document), time.monotonic())
             else:
-                await self._api.delete(step.key, step.uid)
+                await self._api.delete(step.key.path, step.uid)
                 _log.info("removed", object=str(step.key))
         except ApiProblem as problem:
             _log.warning("the API server refuses", object=str(step.key), message=str(problem), status=problem.status)
@@ -109,7 +109,7 @@ class KubernetesFleet:
         try:
             live = await self._api.read(step.key.path)
             if live is not None:
-                await self._api.delete(step.key, str(live["metadata"]["uid"]))
+                await self._api.delete(step.key.path, str(live["metadata"]["uid"]))
                 self._ledger.retry(step.key)
         except ApiProblem as again:
             _log.warning("cannot make way for the new one", object=str(step.key), message=str(again))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gatewright.fleet.kube.api import Api
+from gatewright.apiserver import Api
 from gatewright.fleet.kube.pods import service_account_name
 from gatewright.fleet.kube.workload import Installation, Workload, namespace_of
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from gatewright.apiserver import CONFLICT, Api, ApiProblem
 from gatewright.fleet.certificates import (
     PROXY,
     SERVER,
@@ -25,7 +26,6 @@ from gatewright.fleet.certificates import (
     hmac_key,
     renewed,
 )
-from gatewright.fleet.kube.api import CONFLICT, Api, ApiProblem
 from gatewright.fleet.kube.objects import Document
 
 AUTHORITY_SECRET: Final = "gatewright-ca"  # noqa: S105 - a name

@@ -8,40 +8,22 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import aiohttp
 
 from gatewright import __version__
+from gatewright.apiserver import JSON, OK, UNAUTHORISED, Answer, Stream
 from gatewright.sources.kube.credentials import Access, Credentials, Unconfigured
 
-JSON: Final = "application/json"
-MERGE_PATCH: Final = "application/merge-patch+json"
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
 READ_BYTES: Final = 1 << 20
 CLOSING_SECONDS: Final = 0.1  # in which TLS connections that were ended, or never quite begun, let go of their sockets
-OK: Final = 200
-UNAUTHORISED: Final = 401
 
 
 class Unreachable(ConnectionError):  # noqa: N818 - says what is so
     """The API server did not answer, or stopped to; the message says how."""
-
-
-class Answer(NamedTuple):
-    """What the server answered; `retry_after` is in seconds, 0 when it did not say."""
-
-    status: int
-    body: bytes
-    retry_after: float = 0.0
-
-
-class Stream(NamedTuple):
-    """An open response: its pieces if the status is 200, else the whole body is in `answer`."""
-
-    answer: Answer
-    pieces: AsyncIterator[bytes]
 
 
 class Client:

@@ -1,58 +1,53 @@
-"""The API server as the fleet needs it: apply, delete, list and watch, each an answer or one exception that says why not.
+"""The API server as everybody here sees it: requests, and what it answers, each an answer or one exception that says why not.
 
-The requests themselves are some client's, which knows of addresses and credentials. Sources: Kubernetes API concepts
-("Server-Side Apply", "Efficient detection of changes").
+`Client` is the seam: `sources.kube` has the one that speaks HTTP and knows of addresses and credentials; folders on one level do
+not import each other. `Api` is for objects as plain documents. Sources: Kubernetes API concepts ("Server-Side Apply", "Efficient
+detection of changes").
 """
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from gatewright.fleet.kube.objects import Document, ObjectKey
+Document: TypeAlias = dict[str, Any]  # an object in JSON
 
-FIELD_MANAGER: Final = "gatewright"
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
-SILENCE: Final = 100.0  # seconds; a watch that says nothing for longer, not even a bookmark, is dead
-WATCH_SECONDS: Final = 300
-GONE: Final = 410
+FIELD_MANAGER: Final = "gatewright"
+
+OK: Final = 200
+CREATED: Final = 201
+UNAUTHORISED: Final = 401
+FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
+GONE: Final = 410
+SUCCESS: Final = range(200, 300)
 
-_OK: Final = range(200, 300)
-
-
-class Answer(Protocol):
-    """What the API server answered; `retry_after` is in seconds."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-
-    @property
-    def body(self) -> bytes:
-        """The whole body."""
-
-    @property
-    def retry_after(self) -> float:
-        """Seconds to wait before asking again, 0 when the server did not say."""
+SILENCE: Final = 100.0  # seconds; a watch that says nothing for longer, not even a bookmark, is dead
+WATCH_SECONDS: Final = 300
 
 
-class Stream(Protocol):
-    """An open watch; `answer` matters when its status is not 200."""
+class Answer(NamedTuple):
+    """What the server answered; `retry_after` is in seconds, 0 when it did not say."""
 
-    @property
-    def answer(self) -> Answer:
-        """The status, and the body of an error."""
-
-    @property
-    def pieces(self) -> AsyncIterator[bytes]:
-        """What comes."""
+    status: int
+    body: bytes
+    retry_after: float = 0.0
 
 
-class Client(Protocol):
-    """Whoever speaks HTTP with the API server."""
+class Stream(NamedTuple):
+    """An open response: its pieces if the status is 200, else the whole body is in `answer`."""
+
+    answer: Answer
+    pieces: AsyncIterator[bytes]
+
+
+class Requests(Protocol):
+    """Whoever asks the API server; one that does not answer is an OSError."""
 
     async def request(
         self,
@@ -61,9 +56,13 @@ class Client(Protocol):
         *,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
     ) -> Answer:
         """Ask once."""
+
+
+class Client(Requests, Protocol):
+    """The same, and what goes on."""
 
     def stream(self, path: str, query: Mapping[str, str], *, silence: float) -> AbstractAsyncContextManager[Stream]:
         """Ask for what goes on; end it when nothing has come for `silence` seconds."""
@@ -93,23 +92,22 @@ class Listed(NamedTuple):
 
 
 class Api:
-    """The API server through `client`, whose own exceptions for no answer are `unreachable`."""
+    """The API server through a client."""
 
-    def __init__(self, client: Client, unreachable: type[Exception] | tuple[type[Exception], ...] = OSError) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._unreachable = unreachable
 
-    async def apply(self, key: ObjectKey, document: Document) -> Document:
+    async def apply(self, path: str, document: Document) -> Document:
         """Apply server-side and return the object as it is then. Raises: ApiProblem."""
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        answer = await self._ask("PATCH", key.path, query, msgspec.json.encode(document), APPLY_PATCH)
+        answer = await self._ask("PATCH", path, query, msgspec.json.encode(document), APPLY_PATCH)
         return _decoded(answer)
 
-    async def delete(self, key: ObjectKey, uid: str) -> None:
+    async def delete(self, path: str, uid: str) -> None:
         """Delete the object with this uid; it is no problem if it is gone, or another. Raises: ApiProblem."""
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
-            await self._ask("DELETE", key.path, None, msgspec.json.encode(options))
+            await self._ask("DELETE", path, None, msgspec.json.encode(options))
         except ApiProblem as problem:
             if problem.status not in {NOT_FOUND, CONFLICT}:
                 raise
@@ -148,11 +146,11 @@ class Api:
         }
         try:
             async with self._client.stream(path, query, silence=SILENCE) as stream:
-                if stream.answer.status not in _OK:
+                if stream.answer.status not in SUCCESS:
                     raise _problem(stream.answer)
                 async for line in _lines(stream.pieces):
                     yield _event(line)
-        except self._unreachable as error:
+        except OSError as error:
             raise ApiProblem(0, str(error)) from error
 
     async def _ask(
@@ -161,13 +159,13 @@ class Api:
         path: str,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
     ) -> Answer:
         try:
             answer = await self._client.request(method, path, query=query, body=body, content_type=content_type)
-        except self._unreachable as error:
+        except OSError as error:
             raise ApiProblem(0, str(error)) from error
-        if answer.status not in _OK:
+        if answer.status not in SUCCESS:
             raise _problem(answer)
         return answer
 
