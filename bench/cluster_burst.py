@@ -22,7 +22,7 @@ import yaml
 
 from bench.cluster_usage import percentile, spent, told, usage
 from gatewright.api.meta import NamespacedName
-from gatewright.apiserver import MERGE_PATCH
+from gatewright.apiserver import MERGE_PATCH, OK
 from gatewright.sources.kube.client import Client
 from gatewright.sources.kube.credentials import Credentials
 from gatewright.writers.kubernetes import CONCURRENT
@@ -227,7 +227,7 @@ async def least(client: Client, watched: Watched) -> AsyncIterator[None]:
         async with wide:
             path = ROUTES.object_path(NamespacedName("default", name), "status")
             answer = await client.request("PATCH", path, body=_READY, content_type=MERGE_PATCH)
-            assert answer.status == 200, answer
+            assert answer.status == OK, answer
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:

@@ -5,10 +5,13 @@ refuses anything.
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 import msgspec
 
 from gatewright.api.admission import Admitted
+from gatewright.api.meta import NamespacedName
 from gatewright.flow import World
 from gatewright.graph import tables as g
 from gatewright.graph.proxies import ProxyFacts
@@ -28,13 +31,19 @@ class Translation(msgspec.Struct, frozen=True):
     proxies: Mapping[str, ProxyFacts]
 
 
-def translate(objects: Iterable[Admitted], settings: GraphSettings, now: int) -> Translation:
-    """Settle a world of these objects; `now` is Unix seconds, for certificates."""
-    world = settled(objects, settings, now)
+Addresses: TypeAlias = Mapping[NamespacedName, tuple[tuple[str, str], ...]]
+"""Type and value of each address that a Gateway has."""
+
+_NONE: Final[Addresses] = MappingProxyType({})
+
+
+def translate(objects: Iterable[Admitted], settings: GraphSettings, now: int, addresses: Addresses = _NONE) -> Translation:
+    """Settle a world of these objects; `now` is Unix seconds, for certificates, `addresses` what a cluster gave its Gateways."""
+    world = settled(objects, settings, now, addresses)
     return Translation(tuple(documents(world)), resources(world), dict(world.rows(g.PROXIES)))
 
 
-def settled(objects: Iterable[Admitted], settings: GraphSettings, now: int) -> World:
+def settled(objects: Iterable[Admitted], settings: GraphSettings, now: int, addresses: Addresses = _NONE) -> World:
     """Settle a world of these objects, as if every proxy had accepted what it was sent."""
     world = build(settings)
     world.put(g.NOW, g.ONLY, now)
@@ -43,15 +52,16 @@ def settled(objects: Iterable[Admitted], settings: GraphSettings, now: int) -> W
         if ref is not None:
             world.put(ref, admitted.key, admitted.object)
     world.settle()
-    deliver_all(world)
+    deliver_all(world, addresses)
     world.settle()
     return world
 
 
-def deliver_all(world: World) -> None:
-    """Report every proxy as running and every resource as accepted."""
-    for proxy in world.rows(g.PROXIES):
-        world.put(s.PROXY_HEALTH, proxy, s.ProxyHealth(running=True))
+def deliver_all(world: World, addresses: Addresses = _NONE) -> None:
+    """Report every proxy as running, and every resource as accepted."""
+    for proxy, facts in world.rows(g.PROXIES).items():
+        found = dict.fromkeys(each for gateway in facts.gateways for each in addresses.get(gateway, ()))
+        world.put(s.PROXY_HEALTH, proxy, s.ProxyHealth(running=True, addresses=tuple(found)))
     for what, ref in DELIVERED.items():
         for key, resource in world.rows(ref).items():
             world.put(s.DELIVERIES, s.DeliveryKey(what, key), s.Delivered(resource.name, accepted=True))

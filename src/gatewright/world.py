@@ -51,6 +51,12 @@ DELIVERED: Final[Mapping[s.What, Ref[Any, Resource]]] = {
 
 
 BY_KIND: Final[Mapping[str, Ref[Any, Any]]] = {ref.name: ref for ref in g.INPUTS}  # input tables by the kind of their objects
+ASKED: Final[Mapping[str, Ref[Any, Any]]] = {
+    "Secret": g.SECRETS,
+    "ConfigMap": g.CONFIG_MAPS,
+    "EndpointSlice": g.SLICES,
+}
+"""Kinds of which a cluster is asked only for what rules look up, and the tables in which they do."""
 
 
 def build(settings: GraphSettings) -> World:

@@ -139,7 +139,7 @@ def test_the_order_of_the_input_does_not_show(folder: Path) -> None:
     [
         (["-f", "/nope.yaml"], "Path '/nope.yaml' does not exist."),
         (["--to", "ir"], "'ir' is not one of gateway-api, xds"),
-        ([], "Missing option '-f' / '--file'."),
+        ([], "name files with -f, or a cluster with --kubeconfig, --context, -n or -A"),
     ],
 )
 def test_wrong_usage(arguments: list[str], error: str) -> None:

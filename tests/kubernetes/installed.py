@@ -106,6 +106,10 @@ class Installed:
                 process.terminate()
                 process.wait()
 
+    def fault(self, *what: str) -> None:
+        """Disturb the cluster; returns when the fault is over."""
+        subprocess.run([BED, "fault", "--name", self.name, *what], check=True, timeout=60, stdout=subprocess.DEVNULL)
+
     def ask(self, url: str) -> str:
         """The status code of an answer, or 000."""
         return self.inside("curl", "-s", "-o", "/dev/null", "-m", "3", "-w", "%{http_code}", url).stdout

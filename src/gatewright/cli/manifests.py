@@ -37,6 +37,7 @@ MANAGE: Final = (*READ, "create", "patch", "delete")
 SECRETS: Final = (SERVER, PROXY, RATE_LIMIT, HMAC_SECRET, AUTHORITY_SECRET)
 WITHOUT_STATUS: Final = frozenset({"ServiceImport", "ReferenceGrant", "HTTPRouteFilter"})
 
+_EVENTS: Final[Document] = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}
 _RBAC: Final = "rbac.authorization.k8s.io"
 _SECURITY: Final[Document] = {
     "allowPrivilegeEscalation": False,
@@ -124,7 +125,7 @@ def object_rules() -> list[Document]:
     return [
         *_reading(kind for kind in KINDS if kind.namespaced),
         *_reporting(kind for kind in KINDS if kind.namespaced),
-        _rule("", ["events"], ("create", "patch")),
+        _EVENTS,
     ]
 
 
@@ -142,9 +143,10 @@ def certificate_rules() -> list[Document]:
 
 
 def lease_rules() -> list[Document]:
-    """The Lease by which one replica leads."""
+    """The Lease by which one replica leads, and those by which replicas tell each other what proxies refuse."""
     group = "coordination.k8s.io"
-    return [_rule(group, ["leases"], ("create",)), _rule(group, ["leases"], ("get", "update"), [LEASE])]
+    own = _rule(group, ["leases"], ("get", "update"), [LEASE])
+    return [own, _rule(group, ["leases"], ("list", "create", "patch", "delete")), _EVENTS]
 
 
 def control_plane(chosen: Installation) -> tuple[Document, ...]:

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import rich_click as click
 
-from gatewright.cli.conditions import Scope, judge, scopes
 from gatewright.cli.output import table
+from gatewright.status.verdicts import Scope, judge, scopes
 
 Json = Mapping[str, Any]
 

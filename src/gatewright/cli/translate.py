@@ -8,14 +8,18 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import rich_click as click
 
 from gatewright.api.admission import Admitted, Refused, admit
 from gatewright.api.kinds import KINDS, Kind
+from gatewright.api.meta import NamespacedName
+from gatewright.cli import cluster
 from gatewright.cli.output import Format, dump
 from gatewright.cli.program import PROBLEM_FOUND, Failure
+from gatewright.graph.settings import GraphSettings
 
 EXAMPLES: Final = """\
 [bold]Examples[/]
@@ -25,6 +29,8 @@ EXAMPLES: Final = """\
   gatewright translate -f ./routes --to gateway-api          [dim]statuses of a folder's objects[/]
 
   cat shop.yaml | gatewright translate -f - -t route -o json [dim]route configurations only[/]
+
+  gatewright translate -n shop --to gateway-api              [dim]what a cluster's objects become[/]
 
 Statuses are those after every Envoy has taken its configuration. Private keys are redacted.
 
@@ -44,6 +50,9 @@ class Input(NamedTuple):
     objects: dict[tuple[str, str, str], tuple[Admitted, Mapping[str, Any]]]
     problems: list[str]
     notes: list[str]
+    settings: GraphSettings = GraphSettings()
+    addresses: Mapping[NamespacedName, tuple[tuple[str, str], ...]] = MappingProxyType({})
+    namespace: str = ""  # of which alone something is shown
 
 
 class Targets(click.ParamType[tuple[str, ...]]):
@@ -65,17 +74,29 @@ class Targets(click.ParamType[tuple[str, ...]]):
     "--file",
     "files",
     multiple=True,
-    required=True,
     type=click.Path(path_type=Path, exists=True, allow_dash=True),
     help="File or folder of objects, or '-'; may be repeated.",
 )
 @click.option("--to", "targets", type=Targets(), default="gateway-api,xds", show_default=True, help="What to show.")
 @click.option("-t", "--type", "part", type=click.Choice(TYPES), default="all", show_default=True, help="Which xDS resources.")
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.option("-n", "--namespace", default="", help="Of a cluster, only objects of this namespace (default: the context's).")
+@cluster.options
 @click.pass_context
-def translate(ctx: click.Context, files: tuple[Path, ...], targets: tuple[str, ...], part: str, output: Format) -> None:
-    """Show the statuses and Envoy configuration that YAML becomes."""
-    given = read(files)
+def translate(
+    ctx: click.Context,
+    /,
+    files: tuple[Path, ...],
+    targets: tuple[str, ...],
+    part: str,
+    output: Format,
+    **place: Any,  # noqa: ANN401 - the options that name a cluster
+) -> None:
+    """Show the statuses and Envoy configuration that YAML becomes, or a cluster's objects."""
+    chosen = cluster.Chosen(**place)
+    if bool(files) == bool(chosen.named or chosen.namespace):
+        raise click.UsageError("name files with -f, or a cluster with --kubeconfig, --context, -n or -A")
+    given = read(files) if files else of_cluster(chosen)
     for line in (*given.problems, *given.notes):
         click.echo(line, err=True)
     click.echo(dump(render(given, targets, part), output), nl=False)
@@ -112,27 +133,45 @@ def read(files: Iterable[Path]) -> Input:
     return given
 
 
+def of_cluster(chosen: cluster.Chosen) -> Input:
+    """The objects of a cluster; of those that nothing is shown of, and of other namespaces, there is no document.
+
+    Raises: Failure when the cluster cannot be read.
+    """
+    import asyncio
+
+    from gatewright.cli import cluster_objects
+
+    found = asyncio.run(cluster_objects.contents(chosen))
+    objects = {(kind, *key): (each, found.documents.get((kind, key), {})) for (kind, key), each in found.objects.items()}
+    problems = [f"{each.file}: {each.path}: {each.message}" for each in found.problems]
+    return Input(objects, problems, [], cluster_objects.SETTINGS, found.addresses, found.namespace)
+
+
 def render(given: Input, targets: Sequence[str], part: str) -> dict[str, Any]:
     """The document that is printed."""
-    from gatewright.graph.settings import GraphSettings
     from gatewright.translation import translate as settle
 
-    translation = settle((admitted for admitted, _ in given.objects.values()), GraphSettings(), int(time.time()))
+    objects = (admitted for admitted, _ in given.objects.values())
+    translation = settle(objects, given.settings, int(time.time()), given.addresses)
     shown: dict[str, Any] = {}
     if "gateway-api" in targets:
         statuses = {(each.kind, *each.key): each.body for each in translation.statuses}
         for kind in filter(_is_shown, KINDS):
-            keys = sorted(key for key in given.objects if key[0] == kind.name)
+            keys = sorted(key for key, (_, document) in given.objects.items() if key[0] == kind.name and document)
             if keys:
                 shown[list_name(kind.name, kind.plural)] = [_with_status(*given.objects[key], statuses.get(key)) for key in keys]
     if "xds" in targets:
         from gatewright.cli.config_dump import PARTS, config_dump
 
         parts = PARTS if part == "all" else tuple(each for each in PARTS if each == part)
-        bootstraps = {name: _bootstrap(name) if "bootstrap" in parts else None for name in translation.resources}
-        shown["xds"] = {
-            name: config_dump(resources, parts, bootstraps[name]) for name, resources in translation.resources.items()
+        resources = {
+            name: found
+            for name, found in translation.resources.items()
+            if name in translation.proxies and _is_in(given.namespace, translation.proxies[name].gateways)
         }
+        bootstraps = {name: _bootstrap(name) if "bootstrap" in parts else None for name in resources}
+        shown["xds"] = {name: config_dump(found, parts, bootstraps[name]) for name, found in resources.items()}
     return shown
 
 
@@ -152,6 +191,11 @@ def list_name(kind: str, plural: str) -> str:
 def _is_shown(kind: Kind) -> bool:
     """Whether objects of this kind are ours to speak of; of Kubernetes' own kinds, Secrets above all, nothing is shown."""
     return kind.group.startswith("gateway.")
+
+
+def _is_in(namespace: str, gateways: Iterable[NamespacedName]) -> bool:
+    """Whether one of a proxy's Gateways is in the namespace; every one is, where none is chosen."""
+    return not namespace or any(gateway.namespace == namespace for gateway in gateways)
 
 
 def _with_status(admitted: Admitted, document: Mapping[str, Any], status: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import rich_click as click
 from gatewright.api.admission import Admitted, Channel, Refused, admit
 from gatewright.api.kinds import ALL_KINDS, CONFIGURATION_KINDS
 from gatewright.api.meta import NamespacedName
+from gatewright.cli import cluster
 from gatewright.cli.output import dump
 from gatewright.cli.program import PROBLEM_FOUND, Failure
 from gatewright.sources.documents import Document, documents
@@ -25,6 +26,8 @@ EXAMPLES: Final = """\
   gatewright validate ./routes                      [dim]every *.yaml, *.yml and *.json in the folder and below[/]
 
   gatewright validate shop.yaml --channel standard  [dim]as a cluster with the standard channel's CRDs would[/]
+
+  gatewright validate -A                            [dim]the objects of a cluster[/]
 
   gatewright validate -o json ./routes              [dim]for scripts[/]
 
@@ -46,13 +49,15 @@ class Finding(NamedTuple):
     def text(self, file: str) -> str:
         """One line for people, which editors can jump to."""
         named = f"{self.kind} {NamespacedName(self.namespace, self.name)}".strip()
+        if not self.document:  # of a cluster: there is no file
+            return ": ".join(part for part in (named, self.path, self.message) if part)
         return ": ".join(
             part for part in (f"{file}:{self.line}", f"document {self.document}", named, self.path, self.message) if part
         )
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[PATH...]", type=click.Path(exists=True, path_type=Path))
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--channel",
@@ -61,23 +66,36 @@ class Finding(NamedTuple):
     show_default=True,
     help="Whose CRDs to judge by.",
 )
+@click.option("-n", "--namespace", default="", help="Of a cluster, only objects of this namespace (default: the context's).")
+@cluster.options
 @click.pass_context
-def validate(ctx: click.Context, paths: tuple[Path, ...], output: str, channel: Channel) -> None:
-    """Check YAML and JSON files as a cluster's API server would, offline.
+def validate(
+    ctx: click.Context,
+    /,
+    paths: tuple[Path, ...],
+    output: str,
+    channel: Channel,
+    **place: Any,  # noqa: ANN401 - the options that name a cluster
+) -> None:
+    """Check YAML and JSON files as a cluster's API server would, offline, or what a cluster holds.
 
-    A PATH is a file, or a folder that is searched with those below it.
+    A PATH is a file, or a folder that is searched with those below it. A cluster's objects are checked by the rules of this
+    version, which may be newer than the CRDs that they were admitted by.
     """
+    chosen = cluster.Chosen(**place)
+    if bool(paths) == bool(chosen.named or chosen.namespace):
+        raise click.UsageError("name files or folders, or a cluster with --kubeconfig, --context, -n or -A")
     files = list(files_in(paths))
-    if not files:
+    if paths and not files:
         raise Failure(f"no *.yaml, *.yml or *.json in {', '.join(map(str, paths))}")
-    found = findings(files, channel)
+    found = findings(files, channel) if files else of_cluster(chosen, channel)
     if output == "json":
         click.echo(printable(dump(report(found), "json")), nl=False)
     else:
         for file, of_file in found.items():
             for finding in of_file:
                 click.echo(printable(finding.text(str(file))))
-        click.echo(summary(found), err=True)
+        click.echo(summary(found, "file" if files else "object"), err=True)
     if any(found.values()):
         ctx.exit(PROBLEM_FOUND)
 
@@ -113,6 +131,25 @@ def findings(files: Iterable[Path], channel: Channel) -> dict[Path, list[Finding
             raise Failure(f"cannot read {file}: {error.strerror}") from error
         of_file = (each for document in documents(text, plain) for each in _of_document(document, file, channel, first))
         found[file] = sorted(of_file, key=lambda finding: finding.line)
+    return found
+
+
+def of_cluster(chosen: cluster.Chosen, channel: Channel) -> dict[Path, list[Finding]]:
+    """What is wrong with each object of a cluster, under its place in the API.
+
+    Raises: Failure when the cluster cannot be read.
+    """
+    import asyncio
+
+    from gatewright.cli import cluster_objects
+
+    contents = asyncio.run(cluster_objects.contents(chosen, only=cluster_objects.OURS))
+    plurals = {kind.name: kind.plural for kind in cluster_objects.OURS}
+    found: dict[Path, list[Finding]] = {}
+    for (kind, key), document in sorted(contents.documents.items()):
+        verdict = admit(dict(document), channel)
+        problems = verdict.problems if isinstance(verdict, Refused) else ()
+        found[Path(plurals[kind], *filter(None, key))] = [Finding(0, 0, kind, *key, path, message) for path, message in problems]
     return found
 
 
@@ -163,12 +200,12 @@ def printable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def summary(found: dict[Path, list[Finding]]) -> str:
+def summary(found: dict[Path, list[Finding]], what: str = "file") -> str:
     """One line about all of it."""
     problems, bad = sum(map(len, found.values())), sum(map(bool, found.values()))
     if not problems:
-        return f"no problems in {_counted(len(found), 'file')}"
-    return f"{_counted(problems, 'problem')} in {bad} of {_counted(len(found), 'file')}"
+        return f"no problems in {_counted(len(found), what)}"
+    return f"{_counted(problems, 'problem')} in {bad} of {_counted(len(found), what)}"
 
 
 def _counted(number: int, what: str) -> str:

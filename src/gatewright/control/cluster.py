@@ -10,12 +10,13 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 from msgspec import structs
 
 from gatewright import log
-from gatewright.ads.messages import Progress
+from gatewright.ads.messages import Delivery, Progress
 from gatewright.api.meta import NamespacedName
 from gatewright.apiserver import Api, ApiProblem
 from gatewright.control.plane import Edge, Plane
@@ -27,8 +28,6 @@ from gatewright.fleet.kube.secrets import CertificateSecrets, Trust
 from gatewright.fleet.kube.workload import Installation, Workload
 from gatewright.fleet.kube.xds_tls import server_credentials
 from gatewright.fleet.spec import Phase, ProxyState
-from gatewright.flow import Ref
-from gatewright.graph import tables as g
 from gatewright.graph.settings import GraphSettings
 from gatewright.settings import ClusterSettings, Settings
 from gatewright.sources.kube.client import Client
@@ -36,15 +35,14 @@ from gatewright.sources.kube.credentials import Credentials
 from gatewright.sources.kube.scope import Scope
 from gatewright.sources.kube.source import KubeSource
 from gatewright.status.tables import PROXY_HEALTH, ProxyHealth
+from gatewright.world import ASKED
+from gatewright.writers.events import Events, Regarding, Said
 from gatewright.writers.kubernetes import KubernetesStatuses, Written
+from gatewright.writers.lease import API_VERSION as LEASE_VERSION
+from gatewright.writers.lease import NAME as LEASE
 from gatewright.writers.lease import Election, Timing
+from gatewright.writers.refusals import Name, OthersRefusals, OwnRefusals, Refusal
 
-ASKED: Final[Mapping[str, Ref[NamespacedName, Any]]] = {
-    "Secret": g.SECRETS,
-    "ConfigMap": g.CONFIG_MAPS,
-    "EndpointSlice": g.SLICES,
-}
-"""Kinds of which only what rules look up is fetched, and the tables in which they do."""
 LOOK_UP_SECONDS: Final = 3.0  # what cannot be looked up by then (no right to read it) holds nothing up any more
 CERTIFICATES_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 2.0
@@ -67,6 +65,9 @@ class ClusterPlane(Plane):
         self._statuses = KubernetesStatuses(self._client, self._source, settings.controller_name, self._status_written)
         self._source.on_lives_changed(self._statuses.lives_changed)
         timing = Timing(cluster.lease_duration, cluster.renew_deadline, cluster.retry_period)
+        self._own_refusals = OwnRefusals(self._client, cluster.namespace, cluster.identity)
+        self._others_refusals = OthersRefusals(self._client, cluster.namespace, cluster.identity, self._refused_elsewhere)
+        self._events = Events(self._client, settings.controller_name, cluster.identity)
         self._election = Election(self._client, cluster.namespace, cluster.identity, self._lead, timing)
         self._certificates = CertificateSecrets(self._api, cluster.namespace, cluster.dns_domain)
         self._trust: Trust | None = None
@@ -112,7 +113,17 @@ class ClusterPlane(Plane):
 
     def _edges(self) -> Sequence[Edge]:
         elect = self._election.run if self._cluster.elects else self._reign
-        return (self._read, self._shape, self._govern, self._statuses.run, self._renew, self._count_watches, elect)
+        return (
+            self._read,
+            self._shape,
+            self._govern,
+            self._statuses.run,
+            self._events.run,
+            self._own_refusals.run,
+            self._renew,
+            self._count_watches,
+            elect,
+        )
 
     async def _leave(self) -> None:
         """Proxies go on without us."""
@@ -196,13 +207,18 @@ class ClusterPlane(Plane):
             self._fleet.apply(self._workloads, structs.replace(self._installation, trusted_ca=trusted))
 
     def _lead(self, leading: bool) -> None:  # noqa: FBT001 - the shape that the election calls
+        did = "became leader" if leading else "stopped leading"
+        lease = Regarding(LEASE_VERSION, "Lease", NamespacedName(self._cluster.namespace, LEASE))
         if leading:
             self._follows.clear()
             self._leads.set()
         else:
             self._statuses.lead(leading=False)
+            self._events.forget()
             self._leads.clear()
             self._follows.set()
+        if self._cluster.elects:
+            self._events.say(Said(lease, "Normal", "Elect", "LeaderElection", f"{self._cluster.identity} {did}"))
 
     async def _reign(self) -> None:
         """Lead without an election."""
@@ -221,7 +237,8 @@ class ClusterPlane(Plane):
             self._fleet = KubernetesFleet(self._api, self._installation, self._fleet_told, namespaces=namespaces)
             self._apply()
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._fleet.run()), group.create_task(self._begin_writing())]
+                governing = (self._fleet.run(), self._others_refusals.run(), self._begin_writing())
+                tasks = [group.create_task(each) for each in governing]
                 await self._follows.wait()
                 self._fleet = None
                 for task in tasks:
@@ -247,6 +264,17 @@ class ClusterPlane(Plane):
             self._states[proxy] = state
             self._proxy_changed(ProxyState(proxy, state.phase, state.message), self._health(state))
 
+    def _delivered(self, deliveries: Sequence[Delivery]) -> None:
+        super()._delivered(deliveries)
+        for each in deliveries:
+            refused = each.refused is not None
+            refusal = Refusal(each.proxy, each.type_url, each.name, each.refused or "", each.message, each.accepted is not None)
+            self._own_refusals.note(refusal.of, refusal if refused else None)
+
+    def _refused_elsewhere(self, refusals: Mapping[Name, Refusal]) -> None:
+        if self._outbox.refused_elsewhere(refusals.items()):
+            self._wake.set()
+
     def _progressed(self, progress: Progress) -> None:
         super()._progressed(progress)
         if progress.connected:
@@ -270,5 +298,10 @@ class ClusterPlane(Plane):
 
     def _status_written(self, written: Written) -> None:
         self._metrics.status_written(written.kind, written.seconds, failed=bool(written.problem))
+        if written.change is not None:
+            change = written.change
+            about = Regarding(change.api_version, written.kind, written.key, change.uid)
+            before, after = (msgspec.json.decode(each) if each else {} for each in (change.before, change.after))
+            self._events.status_written(about, before, after)
         if written.problem:
             _log.warning("a status cannot be written", kind=written.kind, object=str(written.key), problem=written.problem)

@@ -6,8 +6,8 @@ stay for a while: requests under way may still need them, and one that is wanted
 proxy said of a name finds its row, also when the row comes later.
 """
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple, Protocol
 
 from gatewright.ads.messages import Delivery, ResourceChange
 from gatewright.flow import Changes, World
@@ -17,6 +17,22 @@ from gatewright.world import DELIVERED
 
 LINGER_SECONDS: Final = 10.0
 _LINGERING: Final = frozenset({CLUSTER, ENDPOINTS})
+
+
+class Refused(Protocol):
+    """What a proxy of another replica refuses."""
+
+    @property
+    def version(self) -> str:
+        """The version of the resource."""
+
+    @property
+    def message(self) -> str:
+        """Envoy's words."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it goes on with an earlier version."""
 
 
 class _Name(NamedTuple):
@@ -35,6 +51,7 @@ class Outbox:
         self._names: dict[DeliveryKey, _Name] = {}
         self._keys: dict[_Name, DeliveryKey] = {}
         self._said: dict[_Name, Delivered] = {}
+        self._elsewhere: Mapping[_Name, Refused] = {}
         self._leaving: dict[_Name, float] = {}
 
     def take(self, changes: Changes, now: float) -> list[ResourceChange]:
@@ -69,8 +86,16 @@ class Outbox:
             else:
                 refusal = each.message if each.refused else ""
                 self._said[name] = Delivered(each.name, accepted=each.accepted is not None, refusal=refusal)
-            if name in self._keys:
-                self._world.put(DELIVERIES, self._keys[name], self._said.get(name))
+            self._tell(name)
+
+    def refused_elsewhere(self, refusals: Iterable[tuple[tuple[str, str, str], Refused]]) -> bool:
+        """Take all that proxies refuse of other replicas, by proxy, type and name; says whether that changes anything here.
+
+        A refusal counts as long as its version is the one that we, too, would send.
+        """
+        before, self._elsewhere = self._elsewhere, {_Name(*name): each for name, each in refusals}
+        news = [name for name in before.keys() | self._elsewhere.keys() if self._tell(name)]
+        return bool(news)
 
     def forget(self, proxy: str) -> None:
         """The proxy is gone, with all that it held."""
@@ -82,7 +107,19 @@ class Outbox:
         self._names[key] = name
         self._keys[name] = key
         self._leaving.pop(name, None)
-        self._world.put(DELIVERIES, key, self._said.get(name))
+        self._tell(name)
+
+    def _tell(self, name: _Name) -> bool:
+        """Put into the world what is known of a name, if it is anybody's; says whether that was news."""
+        key = self._keys.get(name)
+        if key is None:
+            return False
+        said, refused = self._said.get(name), self._elsewhere.get(name)
+        resource = self._world.get(DELIVERED[key.what], key.of)
+        if refused is not None and resource is not None and resource.version == refused.version and not (said and said.refusal):
+            accepted = refused.accepted or (said is not None and said.accepted)
+            said = Delivered(name.name, accepted=accepted, refusal=refused.message)
+        return self._world.put(DELIVERIES, key, said)
 
     def _release(self, key: DeliveryKey, name: _Name) -> None:
         del self._names[key]

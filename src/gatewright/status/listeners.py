@@ -100,15 +100,13 @@ def _delivery(read: Read, facts: ListenerFacts) -> Iterator[Finding]:
     if not health.running:
         yield Finding(PROGRAMMED, "Pending", f"proxy {facts.proxy}: {health.message}")
         return
-    if not health.connected:
-        return
     for key in _pieces(facts):
         delivered = read(DELIVERIES, key)
         if delivered is not None and delivered.refusal:
             kept = "; the last good configuration goes on serving" if delivered.accepted else ""
             yield Finding(PROGRAMMED, "Invalid", f"Envoy refuses {key.what} {delivered.name}: {delivered.refusal}{kept}")
             return
-        elif delivered is None or not delivered.accepted:
+        elif health.connected and (delivered is None or not delivered.accepted):
             yield Finding(PROGRAMMED, "Pending", f"Envoy has not confirmed the {key.what} of listener {facts.key.name} yet")
 
 

@@ -49,7 +49,7 @@ class ProxyHealth(msgspec.Struct, frozen=True):
 
     Of a fleet in a cluster: `addresses` are (type, value) of where its Service can be reached, `static` the IP addresses that
     it was given besides; `exposed` once there is a Service, `refused` why it cannot be as it was asked for. A proxy that is not
-    `connected` to this replica confirms to another what it was sent: the fleet's word is all there is here.
+    `connected` to this replica confirms to another what it was sent; all that is heard here is what it refuses.
     """
 
     running: bool

@@ -19,7 +19,7 @@ from gatewright.api.kinds import KINDS
 from gatewright.api.meta import NamespacedName
 from gatewright.apiserver import CONFLICT, FIELD_MANAGER, FORBIDDEN, MERGE_PATCH, NOT_FOUND, OK, Requests
 from gatewright.status.document import StatusDocument
-from gatewright.writers.cluster import Objects
+from gatewright.writers.cluster import Live, Objects
 from gatewright.writers.merging import patch
 
 CONCURRENT: Final = 128  # as many as a crowd of creators has under way, or an API server at its limit serves them and not us
@@ -33,13 +33,23 @@ RETRYABLE: Final = frozenset({FORBIDDEN, CONFLICT, 408, TOO_MANY_REQUESTS})
 StatusKey: TypeAlias = tuple[str, NamespacedName]
 
 
+class Change(NamedTuple):
+    """What a status was, and is now, of which object, in JSON; empty where there was none."""
+
+    api_version: str
+    uid: str
+    before: bytes
+    after: bytes
+
+
 class Written(NamedTuple):
-    """How the writing of one status went; `problem` is empty when it was written."""
+    """How the writing of one status went: `problem` is empty when it was written, and `change` is what changed, if anything."""
 
     kind: str
     key: NamespacedName
     seconds: float
     problem: str
+    change: Change | None = None
 
 
 class _Held(msgspec.Struct, frozen=True):
@@ -53,10 +63,12 @@ class _Held(msgspec.Struct, frozen=True):
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     resource_version: str = "0"
     generation: int = 0
+    uid: str = ""
 
 
-class _Object(msgspec.Struct, frozen=True):
+class _Object(msgspec.Struct, frozen=True, rename="camel"):
     metadata: _Meta
+    api_version: str = ""
     status: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -163,7 +175,7 @@ class KubernetesStatuses:
         """Write one status until it is right; returns the seconds after which to look again, 0 when there is no need to."""
         began, problem, retry_after = time.monotonic(), "", 0.0
         for _ in range(CONFLICTS):
-            path = self._objects.status_path(*key)
+            path, before = self._objects.status_path(*key), self._live(key)
             body = self._patch(key) if path else None
             if body is None:
                 self._settled(key)
@@ -177,11 +189,10 @@ class KubernetesStatuses:
                     await self._read(key, path)
             except OSError as error:
                 return self._failed(key, began, str(error), 0.0)
-            if status == OK:
-                self._keep(key, answer)
             if status in {OK, NOT_FOUND}:  # deleted meanwhile: there is nothing to say any more
+                change = self._keep(key, answer, before.status if before else b"") if status == OK else None
                 self._settled(key)
-                self._told(Written(*key, time.monotonic() - began, ""))
+                self._told(Written(*key, time.monotonic() - began, "", change))
                 return 0.0
             problem = _problem(status, answer)
             if status != CONFLICT:
@@ -189,9 +200,13 @@ class KubernetesStatuses:
                 return pause if status >= SERVER_ERRORS or status in RETRYABLE else 0.0
         return self._failed(key, began, problem, retry_after)
 
+    def _live(self, key: StatusKey) -> "_Held | Live | None":
+        """An object as we know it, be it by the answer to our own last request."""
+        return self._newer.get(key) or self._objects.live(*key)
+
     def _patch(self, key: StatusKey) -> bytes | None:
         """The body of the request that is needed, if any."""
-        document, live = self._desired.get(key), self._newer.get(key) or self._objects.live(*key)
+        document, live = self._desired.get(key), self._live(key)
         if not self._leading or live is None or (document is not None and document.generation != live.generation):
             return None  # gone; or a document for this generation is on its way, or this is another object of the same name
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -206,12 +221,13 @@ class KubernetesStatuses:
         if status == OK:
             self._keep(key, body)
 
-    def _keep(self, key: StatusKey, body: bytes) -> None:
-        """Remember an object as the server has it, if that is news."""
+    def _keep(self, key: StatusKey, body: bytes, before: bytes = b"") -> Change:
+        """Remember an object as the server has it, if that is news; returns what has become of the status that was before."""
         found = msgspec.json.decode(body, type=_Object)
         live = self._objects.live(*key)
         if live is not None and int(live.resource_version) < int(found.metadata.resource_version):
             self._newer[key] = _Held(found.metadata.resource_version, found.metadata.generation, bytes(found.status))
+        return Change(found.api_version, found.metadata.uid, before, bytes(found.status))
 
     def _settled(self, key: StatusKey) -> None:
         if self._desired.get(key) is None:
