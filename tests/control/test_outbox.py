@@ -7,6 +7,7 @@ from gatewright.graph.tables import ClusterKey, PortKey, ProxyCluster
 from gatewright.status.tables import DELIVERIES, Delivered, DeliveryKey
 from gatewright.wire.resource import CLUSTER, LISTENER, Resource, resource
 from gatewright.world import DELIVERED
+from gatewright.writers.refusals import Refusal
 
 PROXY = "default/eg"
 ONE = PortKey(PROXY, 80)
@@ -114,3 +115,36 @@ def test_a_proxy_that_is_gone_is_forgotten() -> None:
     world.put(DELIVERED["cluster"], BACKEND, resource(CLUSTER, "web", b"1"))
     outbox.take(world.settle(), 2)
     assert world.get(DELIVERIES, DeliveryKey("cluster", BACKEND)) is None
+
+
+def test_what_is_refused_elsewhere_counts_for_that_version() -> None:
+    """A proxy of another replica refuses what we, too, would send: known here, until it is another version, or taken there."""
+    world, outbox = plane()
+    bad = listener("http", b"bad")
+    refusal = Refusal(PROXY, LISTENER, "http", bad.version, "cannot bind", accepted=False)
+    key = DeliveryKey("listener", ONE)
+    assert not outbox.refused_elsewhere([(refusal.of, refusal)])
+    world.put(DELIVERED["listener"], ONE, bad)
+    outbox.take(world.settle(), 0)
+    assert Delivered("http", accepted=False, refusal="cannot bind") == world.get(DELIVERIES, key)
+    world.put(DELIVERED["listener"], ONE, listener("http", b"good"))
+    outbox.take(world.settle(), 1)
+    assert world.get(DELIVERIES, key) is None
+    world.put(DELIVERED["listener"], ONE, bad)
+    outbox.take(world.settle(), 2)
+    assert outbox.refused_elsewhere([])
+    assert world.get(DELIVERIES, key) is None
+
+
+def test_what_a_proxy_says_here_goes_before_what_another_refuses_elsewhere() -> None:
+    """An Envoy of ours refuses in its own words; one that takes what another refuses does not make that good."""
+    world, outbox = plane()
+    sent = listener("http")
+    world.put(DELIVERED["listener"], ONE, sent)
+    outbox.take(world.settle(), 0)
+    refusal = Refusal(PROXY, LISTENER, "http", sent.version, "theirs", accepted=False)
+    outbox.delivered([Delivery(PROXY, LISTENER, "http", sent.version, None)])
+    outbox.refused_elsewhere([(refusal.of, refusal)])
+    assert Delivered("http", accepted=True, refusal="theirs") == world.get(DELIVERIES, DeliveryKey("listener", ONE))
+    outbox.delivered([Delivery(PROXY, LISTENER, "http", None, sent.version, "ours")])
+    assert Delivered("http", accepted=False, refusal="ours") == world.get(DELIVERIES, DeliveryKey("listener", ONE))

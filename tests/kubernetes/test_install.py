@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from gatewright.api.kinds import KINDS
+from gatewright.api.meta import NamespacedName
 from gatewright.apiserver import Api, ApiProblem
 from gatewright.cli.manifests import Installation, Mode, manifests
 from gatewright.fleet.kube.fleet import KubernetesFleet
@@ -23,10 +24,13 @@ from gatewright.fleet.kube.observed import FleetState
 from gatewright.fleet.kube.secrets import CertificateSecrets
 from gatewright.fleet.kube.workload import Installation as Fleet
 from gatewright.fleet.spec import Phase
+from gatewright.sources.kube import discovery
 from gatewright.sources.kube.client import Client
 from gatewright.sources.kube.credentials import Credentials
 from gatewright.sources.kube.resource import Resource
+from gatewright.writers.events import Events, Regarding, Said
 from gatewright.writers.lease import NAME as LEASE
+from gatewright.writers.refusals import OthersRefusals, OwnRefusals, Refusal
 from tests.kubernetes.bed import Bed
 from tests.kubernetes.cluster import Objects
 from tests.kubernetes.test_fleet import PROXY, workload
@@ -95,7 +99,10 @@ def test_its_rights_are_enough(
             if mode == "GatewayNamespace":
                 gateways = f"{namespace}-gateways"
                 await Objects(admin).namespace(gateways)
-            paths = [Resource(kind, kind.versions[0]).list_path() for kind in KINDS]
+            served = await discovery.served(admin, KINDS)
+            found = [each for kind in KINDS if isinstance(each := discovery.verdict(kind, served), Resource)]
+            paths = [each.list_path() for each in found]
+            assert {"HTTPRoute", "Gateway", "Backend", "Secret"} <= {each.kind.name for each in found}
             questions = [(path, query) for path in paths for query in ({}, {"watch": "1", "timeoutSeconds": "1"})]
             answers = await asyncio.gather(*(_asked(client, *question) for question in questions))
             assert dict.fromkeys(range(len(questions)), 200) == dict(enumerate(answers)), questions
@@ -106,9 +113,43 @@ def test_its_rights_are_enough(
             leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
             lease = await api.create(leases, {"metadata": {"name": LEASE}, "spec": {}})
             await api.replace(f"{leases}/{LEASE}", lease)
+            await _replicas_talk(client, namespace)
+            await _events_are_made(client, admin, namespace)
             await _proxy_comes_and_goes(api, namespace, gateways, mode)
 
     asyncio.run(scenario())
+
+
+async def _replicas_talk(client: Client, namespace: str) -> None:
+    """One tells what its proxies refuse, and another hears it, until it is over."""
+    heard: list[set[str]] = []
+    own = OwnRefusals(client, namespace, "One")
+    others = OthersRefusals(client, namespace, "two", lambda found: heard.append({each.message for each in found.values()}))
+    refusal = Refusal("default/web", "type", "listener", "version", "no", accepted=False)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(own.run()), group.create_task(others.run())]
+        own.note(refusal.of, refusal)
+        async with asyncio.timeout(20):
+            while heard != [{"no"}]:  # noqa: ASYNC110 - others decide
+                await asyncio.sleep(0.05)
+            own.note(refusal.of, None)
+            while heard != [{"no"}, set()]:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+
+
+async def _events_are_made(client: Client, admin: Client, namespace: str) -> None:
+    about = Regarding("v1", "ConfigMap", NamespacedName(namespace, "any"))
+    events = Events(client, "example.com/c", "one")
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(events.run())
+        events.say(Said(about, "Warning", "Accept", "Invalid", "why"))
+        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+        async with asyncio.timeout(20):
+            while "why" not in str(await Objects(admin).ask("GET", path)):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.05)
+        task.cancel()
 
 
 async def _asked(client: Client, path: str, query: dict[str, str]) -> int:

@@ -115,7 +115,7 @@ class Outbox:
         if key is None:
             return False
         said, refused = self._said.get(name), self._elsewhere.get(name)
-        resource = self._world.get(DELIVERED[key.what], key.of)
+        resource = self._world.get(DELIVERED[key.what], key.of) if refused is not None else None
         if refused is not None and resource is not None and resource.version == refused.version and not (said and said.refusal):
             accepted = refused.accepted or (said is not None and said.accepted)
             said = Delivered(name.name, accepted=accepted, refusal=refused.message)
