@@ -64,8 +64,13 @@ def conflicts(specs: Collection[ListenerSpec]) -> Mapping[ListenerKey, Finding]:
 
 
 def _named(spec: ListenerSpec, other: ListenerSpec) -> str:
-    """Name the other listener, but not to a ListenerSet what stands in a set of another namespace."""
-    mine, theirs = spec.key.parent, other.key.parent
-    if "ListenerSet" in {mine.kind} & {theirs.kind} and mine.namespace != theirs.namespace:
+    """Name the other listener, but not to strangers."""
+    if are_strangers(spec, other):
         return "a listener of a ListenerSet that comes first"
-    return f"listener {other.listener.name} of {theirs}"
+    return f"listener {other.listener.name} of {other.key.parent}"
+
+
+def are_strangers(spec: ListenerSpec, other: ListenerSpec) -> bool:
+    """Whether listeners stand in sets of different namespaces, which are to know nothing of each other."""
+    mine, theirs = spec.key.parent, other.key.parent
+    return "ListenerSet" in {mine.kind} & {theirs.kind} and mine.namespace != theirs.namespace

@@ -16,10 +16,11 @@ from gatewright.flow import Read
 from gatewright.graph import frontend_tls, hostnames, labels
 from gatewright.graph.authorities import Bundle
 from gatewright.graph.claims import PortClaim, claim, unavailable
-from gatewright.graph.conflicts import FRAMING, conflicts
-from gatewright.graph.findings import ACCEPTED, CONFLICTED, OVERLAPPING_TLS, RESOLVED_REFS, Finding, kind_name
+from gatewright.graph.conflicts import conflicts
+from gatewright.graph.findings import ACCEPTED, CONFLICTED, RESOLVED_REFS, Finding, kind_name
+from gatewright.graph.overlaps import overlaps
 from gatewright.graph.specs import ListenerSpec, port_key
-from gatewright.graph.tables import ListenerKey, MachinePort, PortKey
+from gatewright.graph.tables import CERTIFICATES, ListenerKey, MachinePort, PortKey
 from gatewright.graph.tls import ListenerTls, resolve
 
 SUPPORTED_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -121,20 +122,27 @@ def settle(read: Read, key: PortKey, members: Mapping[ListenerKey, ListenerSpec]
     """Settle the listeners of one port."""
     specs = sorted(members.values(), key=lambda spec: spec.rank)
     against, mine = conflicts(specs), _claim(specs)
-    settled = tuple(_settled(read, key, spec, specs, mine, against.get(spec.key)) for spec in specs)
+    settled = tuple(_settled(read, key, spec, mine, against.get(spec.key)) for spec in specs)
+    noted = overlaps(specs, {facts.key: _names(read, facts) for facts in settled})
+    settled = tuple(
+        msgspec.structs.replace(facts, findings=(*facts.findings, noted[facts.key])) if facts.key in noted else facts
+        for facts in settled
+    )
     return PortFacts(settled, mine.addresses)
 
 
-def _settled(
-    read: Read, key: PortKey, spec: ListenerSpec, specs: list[ListenerSpec], mine: PortClaim, conflict: Finding | None
-) -> ListenerFacts:
+def _names(read: Read, facts: ListenerFacts) -> tuple[str, ...]:
+    """The names that a listener's certificates are for."""
+    certificates = (read(CERTIFICATES, secret) for secret in (facts.tls.secrets if facts.tls else ()))
+    return tuple(dict.fromkeys(name for each in certificates if each for name in each.hosts))
+
+
+def _settled(read: Read, key: PortKey, spec: ListenerSpec, mine: PortClaim, conflict: Finding | None) -> ListenerFacts:
     listener, path = spec.listener, spec.path
     kinds, kind_findings = route_kinds(listener, path)
     findings = unavailable(read, key, mine, path) + _protocol(listener, path)
     findings += (*_selector(listener, path), *filter(None, (conflict,)), *kind_findings)
     tls = None
-    if FRAMING.get(listener.protocol) == "TLS":
-        findings += _overlaps(spec, specs, path)
     if terminates(listener):
         tls, tls_findings = resolve(read, spec.key.parent, listener.tls, f"{path}.tls")
         findings += tls_findings
@@ -196,17 +204,3 @@ def route_kinds(listener: Listener, path: str) -> tuple[tuple[str, ...], tuple[F
             message = f"{kind_name(kind.group, kind.kind)} is not supported on {what}"
             findings.append(Finding(RESOLVED_REFS, "InvalidRouteKinds", message, f"{path}.allowedRoutes.kinds[{i}]"))
     return tuple(dict.fromkeys(kinds)), tuple(findings)
-
-
-def _overlaps(spec: ListenerSpec, specs: list[ListenerSpec], path: str) -> tuple[Finding, ...]:
-    """Note HTTPS listeners whose hosts overlap: HTTP/2 connections of one may carry requests of the other (GEP-3567)."""
-    mine = spec.listener.hostname or hostnames.ALL
-    for other in specs:
-        theirs = other.listener.hostname or hostnames.ALL
-        if other is spec or other.listener.protocol not in {"HTTPS", "TLS"} or mine == theirs:
-            continue
-        if hostnames.intersect(mine, theirs) is not None:
-            whose = f"{theirs or '*'} of listener {other.listener.name} of {other.key.parent}"
-            message = f"hostname {mine or '*'} overlaps with {whose} on port {spec.listener.port}"
-            return (Finding(OVERLAPPING_TLS, "OverlappingHostnames", message, f"{path}.hostname"),)
-    return ()
