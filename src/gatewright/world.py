@@ -84,6 +84,7 @@ def _graph(world: World) -> None:
     world.derived(g.GATEWAY_FACTS, g.GATEWAYS, gateways.accept)
     world.derived(g.LISTENER_SET_FACTS, g.LISTENER_SETS, listenersets.accept)
     world.index(g.GATEWAY_SETS, g.LISTENER_SET_FACTS, listenersets.by_gateway)
+    world.index(g.DEFAULT_GATEWAYS, g.GATEWAYS, gateways.by_scope)
     world.index(g.PROXY_GATEWAYS, g.GATEWAY_FACTS, gateways.by_proxy)
     world.derived(g.PROXIES, g.PROXY_GATEWAYS, proxies.gather)
     world.derived(g.PROXY_CERTIFICATES, g.PROXY_GATEWAYS, backend_tls.client_certificate)

@@ -45,7 +45,7 @@ def test_fields_of_core_kinds_that_do_not_matter_are_ignored() -> None:
 
 def test_an_endpoint_slice_knows_its_service() -> None:
     """The label says to which Service the endpoints belong."""
-    assert "a" == msgspec.convert(SAMPLES["EndpointSlice"], EndpointSlice).service_name
+    assert "a" == msgspec.convert(SAMPLES["EndpointSlice"], EndpointSlice).owner
 
 
 def test_configuration_defaults() -> None:

@@ -87,7 +87,7 @@ def test_slices_of_wanted_services_are_kept() -> None:
     """Others are not even read; one that changes its owner leaves."""
     demand: Demand[NamespacedName] = Demand()
     kind = BY_NAME["EndpointSlice"]
-    store = Store(kind, lambda key, held: NamespacedName(key.namespace, getattr(held, "service_name", "")) in demand.wanted)
+    store = Store(kind, lambda key, held: NamespacedName(key.namespace, getattr(held, "owner", "")) in demand.wanted)
     sink = Groups(Reader(Resource(kind, "v1")), store, demand, lambda: None)
     demand.want({A})
     assert "5" == sink.line(event("a-1", 5, owner="a"))

@@ -158,7 +158,7 @@ def test_other_kinds() -> None:
     }
     found = read("EndpointSlice", endpoints).object
     assert isinstance(found, EndpointSlice)
-    assert ("s", "10.0.0.1") == (found.service_name, found.endpoints[0].addresses[0])
+    assert ("s", "10.0.0.1") == (found.owner, found.endpoints[0].addresses[0])
 
 
 def test_refusals() -> None:

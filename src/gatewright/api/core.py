@@ -6,7 +6,8 @@ what it holds.
 
 import base64
 import binascii
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, field
 from msgspec.structs import force_setattr
@@ -132,14 +133,32 @@ class EndpointSlice(CoreObject, kw_only=True):
     ports: tuple[EndpointPort, ...] = ()
 
     @property
-    def service_name(self) -> str:
-        """The Service of the same namespace that the endpoints belong to, by its label; empty when there is none."""
-        return self.metadata.labels.get(SERVICE_NAME_LABEL, "")
+    def owner(self) -> str:
+        """The Service or ServiceImport of the same namespace that the endpoints belong to; see `slice_owner`."""
+        return slice_owner(self.metadata.labels)
 
-    @property
-    def import_name(self) -> str:
-        """The ServiceImport of the same namespace that the endpoints belong to, by its label; empty when there is none."""
-        return self.metadata.labels.get(IMPORT_NAME_LABEL, "")
+
+_IMPORTED: Final = "serviceimport/"
+
+
+def slice_owner(labels: Mapping[str, str]) -> str:
+    """Whose an EndpointSlice is, by its labels: the name of a Service, or of a ServiceImport as `imported` has it; or nobody's.
+
+    Slices of a ServiceImport may be of a Service besides that some controllers derive from it; they count as the import's.
+    """
+    name = labels.get(IMPORT_NAME_LABEL)
+    return imported(name) if name else labels.get(SERVICE_NAME_LABEL, "")
+
+
+def imported(name: str) -> str:
+    """The owner of the slices of a ServiceImport."""
+    return f"{_IMPORTED}{name}"
+
+
+def slice_selector(owner: str) -> str:
+    """The label selector of the slices of an owner."""
+    name = owner.removeprefix(_IMPORTED)
+    return f"{SERVICE_NAME_LABEL if name == owner else IMPORT_NAME_LABEL}={name}"
 
 
 class ImportedPort(OpenModel):

@@ -20,6 +20,7 @@ from gatewright.graph.listeners import ListenerFacts, PortFacts
 from gatewright.graph.namespaces import allows, described
 from gatewright.graph.rules import RouteFacts
 from gatewright.graph.tables import (
+    DEFAULT_GATEWAYS,
     LISTENER_VIEWS,
     PARENT_FACTS,
     PARENTS,
@@ -105,6 +106,7 @@ class Attachable(msgspec.Struct, frozen=True):
     parent_refs: tuple[ParentReference, ...]
     hostnames: tuple[str, ...]
     facts: RouteFacts
+    default_scope: str = ""  # that of the default Gateways it asks for; empty for none
 
 
 def route_config(proxy: str, facts: ListenerFacts) -> RouteConfigKey:
@@ -154,7 +156,9 @@ def rivals(read: Read, config: RouteConfigKey) -> Mapping[str, ListenerKey]:
 
 def bind(read: Read, route: Attachable) -> BoundRoute | None:
     """Attach one route; None when no parent of it is a Gateway of ours. A route without a usable rule is attached nowhere."""
-    parents = tuple(parent for i, ref in enumerate(route.parent_refs) if (parent := _bound(read, route, ref, i)) is not None)
+    named = [(reference, f"spec.parentRefs[{i}]") for i, reference in enumerate(route.parent_refs)]
+    claiming = [(reference, "spec.useDefaultGateways") for reference in _claiming(read, route)]
+    parents = tuple(parent for each in (*named, *claiming) if (parent := _bound(read, route, *each)) is not None)
     if route.facts.unusable:
         parents = tuple(BoundParent(parent.reference, parent.parent, (), (), parent.findings) for parent in parents)
     return BoundRoute(route.key, route.created, route.facts, parents) if parents else None
@@ -167,7 +171,18 @@ def attached(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ListenerKey, Ro
         yield listener, route.key, None
 
 
-def _bound(read: Read, route: Attachable, reference: ParentReference, index: int) -> BoundParent | None:
+def _claiming(read: Read, route: Attachable) -> list[ParentReference]:
+    """Refer to the default Gateways of a route's scope, but for those that it names itself."""
+    found = (read(DEFAULT_GATEWAYS, route.default_scope) if route.default_scope else None) or {}
+    named = {(each.kind, each.namespace or route.key.namespace, each.name) for each in route.parent_refs}
+    return [
+        ParentReference(name=gateway.name, namespace=gateway.namespace)
+        for gateway in sorted(found)
+        if ("Gateway", *gateway) not in named
+    ]
+
+
+def _bound(read: Read, route: Attachable, reference: ParentReference, where: str) -> BoundParent | None:
     """Attach to one parent; a Gateway's listeners are its own, those of its ListenerSets are reached through the set alone."""
     if reference.group != GATEWAY_GROUP or reference.kind not in PARENT_FACTS:
         return None
@@ -176,27 +191,27 @@ def _bound(read: Read, route: Attachable, reference: ParentReference, index: int
     if facts is None:
         return None
     if not facts.accepted:
-        return _refused(reference, parent, index, "NoMatchingParent", f"{parent} is not accepted")
+        return _refused(reference, parent, where, "NoMatchingParent", f"{parent} is not accepted")
     listeners = sorted((read(LISTENER_VIEWS, parent) or {}).values(), key=lambda view: view.index)
     named = [
         view for view in listeners if reference.section_name in {None, view.key.name} and reference.port in {None, view.port}
     ]
     if not named:
-        return _refused(reference, parent, index, "NoMatchingParent", _nothing_named(reference, parent, listeners))
+        return _refused(reference, parent, where, "NoMatchingParent", _nothing_named(reference, parent, listeners))
     kinds = [view for view in named if route.key.kind in view.kinds]
     allowed = [view for view in kinds if allows(read, view.namespaces, parent.namespace, route.key.namespace)]
     if not allowed:
-        return _refused(reference, parent, index, "NotAllowedByListeners", _not_allowed(route, parent, named))
+        return _refused(reference, parent, where, "NotAllowedByListeners", _not_allowed(route, parent, named))
     shared = [(view, common) for view in allowed if (common := hostnames.intersections(view.hostname, route.hostnames))]
     if not shared:
         message = f"no hostname of the route ({', '.join(route.hostnames)}) is one of {_listener_hosts(allowed)}"
-        return _refused(reference, parent, index, "NoMatchingListenerHostname", message, path="spec.hostnames")
+        return _refused(reference, parent, where, "NoMatchingListenerHostname", message, path="spec.hostnames")
     places = tuple(_place(read, view, common) for view, common in shared if view.config is not None)
     return BoundParent(reference, parent, tuple(view.key for view, _ in shared), places, ())
 
 
-def _refused(reference: ParentReference, parent: ParentKey, index: int, reason: str, message: str, path: str = "") -> BoundParent:
-    finding = Finding(ACCEPTED, reason, message, path or f"spec.parentRefs[{index}]")
+def _refused(reference: ParentReference, parent: ParentKey, where: str, reason: str, message: str, path: str = "") -> BoundParent:
+    finding = Finding(ACCEPTED, reason, message, path or where)
     return BoundParent(reference, parent, (), (), (finding,))
 
 

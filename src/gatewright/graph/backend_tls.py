@@ -13,6 +13,7 @@ import msgspec
 
 from gatewright.api.backend import Backend, BackendTLSSettings, TLSSettings
 from gatewright.api.backendtlspolicy import SubjectAltName
+from gatewright.api.kinds import EXPERIMENTAL_GROUP, MULTICLUSTER_GROUP
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph import authorities, policies
@@ -27,6 +28,7 @@ from gatewright.graph.tables import (
     PASSTHROUGH,
     PROXY_CERTIFICATES,
     SERVICES,
+    X_BACKENDS,
     BackendKey,
     ClusterKey,
     PolicyTarget,
@@ -39,7 +41,12 @@ from gatewright.graph.tls import certificate
 BACKEND_GROUP: Final = "gateway.envoyproxy.io"
 _PATH: Final = "spec.tls"
 
-TARGETS: Final[Mapping[str, tuple[str, str]]] = {"service": ("", "Service"), "backend": (BACKEND_GROUP, "Backend")}
+TARGETS: Final[Mapping[str, tuple[str, str]]] = {
+    "service": ("", "Service"),
+    "serviceimport": (MULTICLUSTER_GROUP, "ServiceImport"),
+    "backend": (BACKEND_GROUP, "Backend"),
+    "xbackend": (EXPERIMENTAL_GROUP, "XBackend"),
+}
 """The group and kind of the objects that clusters of each kind are made of: what a policy calls its target."""
 
 Authority: TypeAlias = Bundle | Literal["system", "anyone", "nobody"]
@@ -80,6 +87,8 @@ def of_cluster(read: Read, key: ProxyCluster, wanted: WantedCluster) -> Upstream
     backend = read(BACKENDS, NamespacedName(wanted.namespace, wanted.name)) if wanted.kind == "backend" else None
     own = backend.spec.tls if backend else None
     tls = _own(read, backend, own) if backend and own else None
+    if wanted.kind == "xbackend":
+        tls = _of_x_backend(read, NamespacedName(wanted.namespace, wanted.name))
     if policy is not None:
         tls = _with_policy(tls, policy)
     if tls is None or tls.certificate is not None:
@@ -161,6 +170,24 @@ def _own(read: Read, backend: Backend, tls: BackendTLSSettings) -> UpstreamTls:
         certificate=None if problem else shown,
         settings=tls,
     )
+
+
+def _of_x_backend(read: Read, key: NamespacedName) -> UpstreamTls | None:
+    """Resolve the TLS of an XBackend; without a validation its hostname counts, and those that the system trusts."""
+    found = read(X_BACKENDS, key)
+    tls = found.spec.tls if found else None
+    if found is None or tls is None or tls.mode == "None":
+        return None
+    referrer = Referrer(EXPERIMENTAL_GROUP, "XBackend", key.namespace)
+    shown = certificate(read, referrer, tls.client_certificate_ref)[0] if tls.client_certificate_ref else None
+    hostname = found.spec.external_hostname.hostname if found.spec.external_hostname else ""
+    if tls.validation is None:
+        return UpstreamTls("system", hostname, certificate=shown)
+    sources, _ = authorities.resolve(read, referrer, tls.validation.ca_certificate_refs)
+    authority: Authority = Bundle(f"xbackend/{key}/ca.crt", sources) if sources else "nobody"
+    if tls.validation.well_known_ca_certificates == "System":
+        authority = "system"
+    return UpstreamTls(authority, tls.validation.hostname, names=tls.validation.subject_alt_names, certificate=shown)
 
 
 def _with_policy(own: UpstreamTls | None, policy: BackendTLSPolicyFacts) -> UpstreamTls:

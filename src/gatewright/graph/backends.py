@@ -6,25 +6,45 @@ endpoints is resolved, and its requests are answered 503 by the proxy. Calls of 
 not declare: they have a cluster of their own. Source: checklist section 11.6.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from msgspec import structs
 
 from gatewright.api.backend import Backend
+from gatewright.api.core import ImportedPort, ServicePort
+from gatewright.api.kinds import EXPERIMENTAL_GROUP, MULTICLUSTER_GROUP
 from gatewright.api.meta import NamespacedName
 from gatewright.api.references import GATEWAY_GROUP, BackendObjectReference
 from gatewright.flow import Read
-from gatewright.graph.backend_tls import BACKEND_GROUP
+from gatewright.graph.backend_tls import BACKEND_GROUP, TARGETS, of_cluster
 from gatewright.graph.backend_tls import problems as tls_problems
 from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.grants import Referrer, Target, permits
-from gatewright.graph.tables import BACKENDS, ONLY, SERVICES, SETTINGS, ClusterKey, RouteKey, Transport
+from gatewright.graph.tables import (
+    BACKENDS,
+    ONLY,
+    SERVICE_IMPORTS,
+    SERVICES,
+    SETTINGS,
+    X_BACKENDS,
+    ClusterKey,
+    ProxyCluster,
+    RouteKey,
+    Transport,
+)
 
 PROTOCOLS: Final[Mapping[str, str]] = {"GRPCRoute": "grpc"}
 """What routes of a kind speak to their backends, where it is not up to those; see ClusterKey."""
 
+_HTTP: Final = frozenset({"HTTPRoute", "GRPCRoute"})
+_PREFIXED: Final = frozenset(
+    f"{domain}/{name}" for domain in ("kubernetes.io", "gateway.envoyproxy.io") for name in ("h2c", "ws", "wss")
+)
+_SPOKEN: Final = _PREFIXED | {"http", "http-alt", "http2", "https", "h2c", "grpc", "www", "ws", "wss", "tcp", "tls", "ssl"}
+"""What the appProtocol of a port may be: KEP-3726's names, Envoy Gateway's, and plain ones that are HTTP or say nothing of it."""
+_NEEDS_TLS: Final = frozenset({"kubernetes.io/wss"})
 MINIMUM_LABELS: Final = 2
 _DISABLED: Final = "the Backend API is not enabled (EnvoyGateway extensionApis.enableBackend)"
 
@@ -54,6 +74,8 @@ def resolve(
         grant = f"no ReferenceGrant in namespace {target.namespace} lets {route.kind}s of {route.namespace}"
         return _unresolved("RefNotPermitted", f"{grant} refer to {reference.kind} {target.name}", path)
     found = resolver(read, target, reference, path, "UDP" if route.kind == "UDPRoute" else "TCP")
+    if route.kind in _HTTP and found.cluster and (problem := _unspoken(read, found.cluster)):
+        return _unresolved("UnsupportedProtocol", problem, f"{path}.port")
     protocol = PROTOCOLS.get(route.kind, "") if protocol is None else protocol
     return structs.replace(found, cluster=found.cluster._replace(protocol=protocol)) if found.cluster and protocol else found
 
@@ -89,7 +111,58 @@ def _backend(read: Read, key: NamespacedName, reference: BackendObjectReference,
     return Resolution(ClusterKey("backend", key.namespace, key.name, 0), fallback=backend.spec.fallback)
 
 
-_RESOLVERS: Final[Mapping[tuple[str, str], Resolver]] = {("", "Service"): _service, (BACKEND_GROUP, "Backend"): _backend}
+def _import(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str, transport: Transport) -> Resolution:
+    found = read(SERVICE_IMPORTS, key)
+    if found is None or found.spec is None:
+        return _unresolved("BackendNotFound", f"ServiceImport {key} not found", path)
+    if not any(port.port == reference.port and port.protocol == transport for port in found.spec.ports):
+        there = ", ".join(f"{port.port}/{port.protocol}" for port in found.spec.ports) or "none"
+        message = f"ServiceImport {key} has no {transport} port {reference.port}; it has {there}"
+        return _unresolved("BackendNotFound", message, f"{path}.port")
+    return Resolution(ClusterKey("serviceimport", key.namespace, key.name, reference.port or 0))
+
+
+def _x_backend(read: Read, key: NamespacedName, reference: BackendObjectReference, path: str, transport: Transport) -> Resolution:
+    del reference, transport
+    found = read(X_BACKENDS, key)
+    if found is None:
+        return _unresolved("BackendNotFound", f"XBackend {key} not found", path)
+    if found.spec.protocol in {"TCP", "MCP"}:
+        return _unresolved("UnsupportedProtocol", f"XBackend {key} speaks {found.spec.protocol}, which routes cannot", path)
+    return Resolution(ClusterKey("xbackend", key.namespace, key.name, 0))
+
+
+_RESOLVERS: Final[Mapping[tuple[str, str], Resolver]] = {
+    ("", "Service"): _service,
+    (BACKEND_GROUP, "Backend"): _backend,
+    (MULTICLUSTER_GROUP, "ServiceImport"): _import,
+    (EXPERIMENTAL_GROUP, "XBackend"): _x_backend,
+}
+
+
+def _unspoken(read: Read, cluster: ClusterKey) -> str:
+    """Why the protocol that a port of a Service or ServiceImport declares cannot be spoken; empty when it can."""
+    ports = _ports(read, cluster)
+    declared = {port.app_protocol for port in ports if port.port == cluster.port and port.app_protocol}
+    unknown = sorted(each for each in declared if each.lower() not in _SPOKEN)
+    if unknown:
+        return f"routes cannot speak appProtocol {unknown[0]}, which port {cluster.port} of {_called(cluster)} asks for"
+    if declared & _NEEDS_TLS and of_cluster(read, ProxyCluster("", cluster), cluster) is None:
+        return f"appProtocol {min(declared & _NEEDS_TLS)} of port {cluster.port} of {_called(cluster)} needs a BackendTLSPolicy"
+    return ""
+
+
+def _called(cluster: ClusterKey) -> str:
+    return f"{TARGETS[cluster.kind][1]} {cluster.namespace}/{cluster.name}"
+
+
+def _ports(read: Read, cluster: ClusterKey) -> Sequence[ServicePort | ImportedPort]:
+    key = NamespacedName(cluster.namespace, cluster.name)
+    if cluster.kind == "service":
+        service = read(SERVICES, key)
+        return service.spec.ports if service else ()
+    found = read(SERVICE_IMPORTS, key) if cluster.kind == "serviceimport" else None
+    return found.spec.ports if found and found.spec else ()
 
 
 def judge(read: Read, backend: Backend) -> tuple[Finding, ...]:

@@ -111,6 +111,8 @@ def _clashes(filters: list[RuleFilter], path: str) -> tuple[Finding, ...]:
     if answering and forwarding:
         message = "a filter that answers the request excludes one for the request to the backend"
         return (Finding(ACCEPTED, "IncompatibleFilters", message, f"{path}[{forwarding[0]}]"),)
+    if sum(each.extension is not None and bool(each.extension.matches) for each in filters) > 1:
+        return (Finding(ACCEPTED, "IncompatibleFilters", "more than one filter adds matches", path),)
     done = [part for each in filters for part in (*_rewritten(each), *(("authorization",) if each.spec.external_auth else ()))]
     twice = next((part for part in done if done.count(part) > 1), None)
     message = f"more than one filter {'does the' if twice == 'authorization' else 'rewrites the'} {twice}"
@@ -147,8 +149,10 @@ def _extension(
 
 def _unsupported(route: RouteKey, spec: HTTPRouteFilterSpec) -> list[str]:
     """Say what of an HTTPRouteFilter cannot be honoured on a route."""
-    unknown = {"credentialInjection": spec.credential_injection, "matches": spec.matches}
-    problems = [f"spec.{name} is not supported yet" for name, value in unknown.items() if value]
+    problems = ["spec.credentialInjection is not supported yet"] if spec.credential_injection else []
+    problems += [
+        regexes.problem(cookie.value) for match in spec.matches for cookie in match.cookies if cookie.type == "RegularExpression"
+    ]
     status = spec.direct_response.status_code if spec.direct_response else None
     if route.kind == "GRPCRoute" and spec.direct_response and status in _SUCCESSES:
         problems.append("spec.directResponse with a status of success is no answer to a call of gRPC; use an error")

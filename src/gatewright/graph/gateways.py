@@ -86,6 +86,17 @@ def by_proxy(key: NamespacedName, facts: GatewayFacts) -> Iterator[tuple[str, Na
         yield facts.proxy, key, facts
 
 
+def by_scope(key: NamespacedName, gateway: Gateway) -> Iterator[tuple[str, NamespacedName, None]]:
+    """Spread default Gateways over the scopes of the routes that they claim (GEP-3793)."""
+    if scope := default_scope(gateway):
+        yield scope, key, None
+
+
+def default_scope(gateway: Gateway) -> str:
+    """The scope of the routes that a Gateway claims; empty when it claims none."""
+    return "" if gateway.spec.default_scope in {None, "None"} else str(gateway.spec.default_scope)
+
+
 def _class_findings(gateway_class: ClassFacts) -> tuple[Finding, ...]:
     if gateway_class.accepted:
         return ()

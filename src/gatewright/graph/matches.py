@@ -13,9 +13,10 @@ import msgspec
 
 from gatewright.api.grpcroute import GRPCHeaderMatch, GRPCMethodMatch, GRPCRouteMatch
 from gatewright.api.httproute import HTTPHeaderMatch, HTTPPathMatch, HTTPRouteMatch
+from gatewright.api.httproutefilter import HTTPCookieMatch
 from gatewright.graph import regexes
 from gatewright.graph.findings import ACCEPTED, Finding
-from gatewright.graph.rules import Match, Rank
+from gatewright.graph.rules import Match, Rank, RuleFilter
 
 _PATH_RANK: Final = {"Exact": 0, "RegularExpression": 1, "PathPrefix": 2}
 CALL: Final = HTTPHeaderMatch(name="content-type", value="application/grpc.*", type="RegularExpression")
@@ -72,6 +73,21 @@ def call(match: GRPCRouteMatch, index: int = -1) -> Match:
     rank: Rank = (kind, -characters, -1 - method, False, -_names(match.headers), 0)
     headers = (*(HTTPHeaderMatch(name=each.name, value=each.value, type=each.type) for each in match.headers), CALL)
     return Match(index, HTTPRouteMatch(path=path, headers=headers), rank)
+
+
+def with_cookies(matches: tuple[Match, ...], filters: Iterable[RuleFilter]) -> tuple[Match, ...]:
+    """Combine every match with each of the alternatives that an HTTPRouteFilter gives; a cookie counts as a header does."""
+    for each in filters:
+        if each.extension is not None and each.extension.matches:
+            alternatives = [wanted.cookies for wanted in each.extension.matches]
+            return tuple(_with_cookies(match, cookies) for match in matches for cookies in alternatives)
+    return matches
+
+
+def _with_cookies(match: Match, cookies: tuple[HTTPCookieMatch, ...]) -> Match:
+    *path, method, headers, queries = match.rank
+    rank: Rank = (path[0], path[1], path[2], method, headers - len(cookies), queries)
+    return Match(match.index, match.request, rank, cookies)
 
 
 def _path(wanted: GRPCMethodMatch) -> HTTPPathMatch:

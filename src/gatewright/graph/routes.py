@@ -56,7 +56,9 @@ def attach(read: Read, key: RouteKey, route: "Route") -> BoundRoute | None:
         return None
     facts = read(ROUTE_FACTS, key) or RouteFacts(())
     created = route.metadata.creation_timestamp or ""
-    return bind(read, Attachable(key, created, route.spec.parent_refs, kind.hostnames(route), facts))
+    scope = route.spec.use_default_gateways
+    scoped = "" if scope in {None, "None"} else str(scope)
+    return bind(read, Attachable(key, created, route.spec.parent_refs, kind.hostnames(route), facts, scoped))
 
 
 def clusters(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ProxyCluster, RouteKey, None]]:
@@ -156,7 +158,7 @@ def _rule(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule, found: M
         index=index,
         rule=rule,
         calls=route.kind == "GRPCRoute",
-        matches=found.usable,
+        matches=found.usable if resolved.broken else matches.with_cookies(found.usable, resolved.filters),
         filters=resolved.filters,
         shares=persistence.shares,
         session=persistence.session,

@@ -7,7 +7,7 @@ import msgspec
 
 from gatewright.api.filters import HTTPFilter
 from gatewright.api.httproute import HTTPRouteMatch, HTTPRouteRule
-from gatewright.api.httproutefilter import HTTPRouteFilterSpec
+from gatewright.api.httproutefilter import HTTPCookieMatch, HTTPRouteFilterSpec
 from gatewright.features.session import Session
 from gatewright.graph.findings import ACCEPTED, Finding, of
 from gatewright.graph.tables import AnyCluster, ClusterKey, FailoverKey
@@ -19,12 +19,13 @@ class Match(msgspec.Struct, frozen=True):
     """A match of a rule, as the HTTP match that it comes to.
 
     `index` is its place in the rule, -1 where the rule has none; `rank` orders the matches of a host, those that are tried first
-    being the smallest.
+    being the smallest. The `cookies` are those that an HTTPRouteFilter asks for besides.
     """
 
     index: int
     request: HTTPRouteMatch
     rank: Rank
+    cookies: tuple[HTTPCookieMatch, ...] = ()
 
 
 class RuleFilter(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from gatewright.flow import Ref
 if TYPE_CHECKING:
     from gatewright.api.backend import Backend
     from gatewright.api.backendtlspolicy import BackendTLSPolicy
-    from gatewright.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
+    from gatewright.api.core import ConfigMap, EndpointSlice, Namespace, Secret, Service, ServiceImport
     from gatewright.api.envoyproxy import EnvoyProxy
     from gatewright.api.gateway import Gateway, GatewayClass, ListenerSet
     from gatewright.api.grpcroute import GRPCRoute
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gatewright.api.httproutefilter import HTTPRouteFilter
     from gatewright.api.referencegrant import ReferenceGrant
     from gatewright.api.streamroutes import TCPRoute, TLSRoute, UDPRoute
+    from gatewright.api.xbackend import XBackend
     from gatewright.graph.attachment import BoundRoute, ListenerView
     from gatewright.graph.authorities import Bundle, Certifying
     from gatewright.graph.backend_tls import UpstreamTls
@@ -138,7 +139,9 @@ PASSTHROUGH: Final = "passthrough"
 
 
 class ClusterKey(NamedTuple):
-    """A backend as a cluster: what it is, not who mentions it. `kind` is `service` or `backend`; a Backend has port 0.
+    """A backend as a cluster: what it is, not who mentions it. `kind` is that of the object in lower case.
+
+    A Backend and an XBackend have port 0.
 
     `protocol` is what is spoken to it where it does not say otherwise: `grpc` for calls, which need HTTP/2, `passthrough` for the
     TLS of clients, which must not be wrapped in more of it; mostly it is empty.
@@ -223,6 +226,8 @@ ENDPOINT_SLICES: Ref[NamespacedName, "EndpointSlice"] = Ref("EndpointSlice")
 SECRETS: Ref[NamespacedName, "Secret"] = Ref("Secret")
 CONFIG_MAPS: Ref[NamespacedName, "ConfigMap"] = Ref("ConfigMap")
 BACKENDS: Ref[NamespacedName, "Backend"] = Ref("Backend")
+SERVICE_IMPORTS: Ref[NamespacedName, "ServiceImport"] = Ref("ServiceImport")
+X_BACKENDS: Ref[NamespacedName, "XBackend"] = Ref("XBackend")
 HTTP_ROUTE_FILTERS: Ref[NamespacedName, "HTTPRouteFilter"] = Ref("HTTPRouteFilter")
 ENVOY_PROXIES: Ref[NamespacedName, "EnvoyProxy"] = Ref("EnvoyProxy")
 BACKEND_TLS_POLICIES: Ref[NamespacedName, "BackendTLSPolicy"] = Ref("BackendTLSPolicy")
@@ -245,15 +250,18 @@ INPUTS: Final[tuple[Ref[NamespacedName, Any], ...]] = (
     SECRETS,
     CONFIG_MAPS,
     BACKENDS,
+    SERVICE_IMPORTS,
+    X_BACKENDS,
     HTTP_ROUTE_FILTERS,
     ENVOY_PROXIES,
     *POLICY_KINDS.values(),
 )
 
 GRANTS: Ref[str, Mapping[NamespacedName, "ReferenceGrant"]] = Ref("grants by namespace")
-SLICES: Ref[NamespacedName, Mapping[NamespacedName, "EndpointSlice"]] = Ref("slices by service")
+SLICES: Ref[NamespacedName, Mapping[NamespacedName, "EndpointSlice"]] = Ref("slices by owner")
 CERTIFICATES: Ref[NamespacedName, "CertificateFacts"] = Ref("certificates")
 CERTIFICATE_PROBLEMS: Ref[NamespacedName, str] = Ref("certificate problems")
+DEFAULT_GATEWAYS: Ref[str, Mapping[NamespacedName, None]] = Ref("default gateways by scope")
 POLICIES: Ref[PolicyKey, "Policy"] = Ref("policies")
 POLICY_CLAIMS: Ref[PolicyTarget, Mapping["Claim", str]] = Ref("policies by target")
 BACKEND_TLS_FACTS: Ref[NamespacedName, "BackendTLSPolicyFacts"] = Ref("judged BackendTLSPolicies")

@@ -11,11 +11,11 @@ from gatewright.api.gateway import Gateway
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.findings import ACCEPTED, PROGRAMMED, RESOLVED_REFS, Finding, of
-from gatewright.graph.gateways import GatewayFacts
+from gatewright.graph.gateways import GatewayFacts, default_scope
 from gatewright.graph.listeners import ListenerFacts
 from gatewright.graph.tables import GATEWAY_FACTS, GATEWAY_LISTENERS, GATEWAY_SETS, ONLY, SETTINGS, ListenerKey
 from gatewright.status.addresses import hold
-from gatewright.status.conditions import GATEWAY, GATEWAY_REFERENCES, conditions
+from gatewright.status.conditions import GATEWAY, GATEWAY_REFERENCES, Positive, conditions
 from gatewright.status.document import StatusDocument
 from gatewright.status.listeners import NOT_STARTED, Reported, entry, gather, invalid, reasons
 from gatewright.status.tables import PROXY_HEALTH, ProxyHealth
@@ -33,10 +33,13 @@ def report(read: Read, key: NamespacedName, gateway: Gateway) -> StatusDocument 
     generation = gateway.metadata.generation
     listeners = gather(read, [(ListenerKey(key, each.name), each) for each in gateway.spec.listeners], settled)
     findings = _findings(read, facts, listeners, serving=serving)
+    table = GATEWAY_REFERENCES if facts.tls else GATEWAY
+    if scope := default_scope(gateway):
+        table = (*table, Positive("DefaultGateway", f"Gateway has default scope {scope}"))
     body = {
         "addresses": _addresses(read, facts) if serving else [],
         **_attached_sets(read, key, settled),
-        "conditions": conditions(GATEWAY_REFERENCES if facts.tls else GATEWAY, findings, generation, invalid(listeners)),
+        "conditions": conditions(table, findings, generation, invalid(listeners)),
         "listeners": [entry(read, each, generation) for each in listeners],
     }
     return StatusDocument("Gateway", key, gateway.api_version, generation, body)

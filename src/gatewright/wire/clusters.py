@@ -23,7 +23,9 @@ from gatewright.graph.backend_tls import UpstreamTls
 from gatewright.graph.tables import (
     BACKENDS,
     CLUSTER_TLS,
+    SERVICE_IMPORTS,
     SERVICES,
+    X_BACKENDS,
     ClusterKey,
     DatagramKey,
     FailoverKey,
@@ -32,7 +34,7 @@ from gatewright.graph.tables import (
     WantedCluster,
 )
 from gatewright.wire import datagrams, upstream_tls
-from gatewright.wire.addresses import assignment
+from gatewright.wire.addresses import addresses, assignment
 from gatewright.wire.config_source import ads
 from gatewright.wire.encoding import packed, serialised
 from gatewright.wire.resource import CLUSTER, Resource, resource
@@ -146,7 +148,27 @@ def _looked_up(key: WantedCluster, endpoints: endpoint_pb2.ClusterLoadAssignment
     return cluster
 
 
-_RENDERERS: Final = {"service": _service, "backend": _backend}
+def _import(read: Read, key: ClusterKey) -> _Found | None:
+    found = read(SERVICE_IMPORTS, NamespacedName(key.namespace, key.name))
+    if found is None or found.spec is None:
+        return None
+    named = frozenset(each.app_protocol for each in found.spec.ports if each.port == key.port and each.app_protocol)
+    return _Found(_eds(key), named | {key.protocol})
+
+
+_SPOKEN: Final = {"HTTP2": "grpc", "H2C": "grpc", "HTTP11": "kubernetes.io/ws"}
+"""What names of XBackend.spec.protocol come to."""
+
+
+def _x_backend(read: Read, key: ClusterKey) -> _Found | None:
+    backend = read(X_BACKENDS, NamespacedName(key.namespace, key.name))
+    if backend is None:
+        return None
+    cluster = _looked_up(key, assignment(cluster_name(key), [(1, addresses(read, key) or ())]))
+    return _Found(cluster, frozenset({_SPOKEN.get(backend.spec.protocol or "", key.protocol)}))
+
+
+_RENDERERS: Final = {"service": _service, "serviceimport": _import, "backend": _backend, "xbackend": _x_backend}
 
 
 def _named_endpoints(name: str, backend: Backend) -> endpoint_pb2.ClusterLoadAssignment:

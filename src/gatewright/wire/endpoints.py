@@ -16,9 +16,9 @@ from gatewright.wire.resource import ENDPOINTS, Resource, resource
 def by_service(
     key: NamespacedName, endpoint_slice: EndpointSlice
 ) -> Iterator[tuple[NamespacedName, NamespacedName, EndpointSlice]]:
-    """Gather slices by the Service that they belong to."""
-    if endpoint_slice.service_name:
-        yield NamespacedName(key.namespace, endpoint_slice.service_name), key, endpoint_slice
+    """Gather slices by the Service or ServiceImport that they belong to."""
+    if endpoint_slice.owner:
+        yield NamespacedName(key.namespace, endpoint_slice.owner), key, endpoint_slice
 
 
 def render(read: Read, key: ProxyCluster, wanted: WantedCluster) -> Resource | None:

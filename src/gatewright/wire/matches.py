@@ -4,11 +4,14 @@ Precedence is the Gateway API's: the more specific match (`graph.matches` ranks 
 order of rules and matches in it.
 """
 
+import re
+
 from envoy.config.route.v3 import route_components_pb2 as route_pb
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from gatewright.api.httproute import HTTPHeaderMatch, HTTPPathMatch, HTTPQueryParamMatch, HTTPRouteMatch
+from gatewright.api.httproutefilter import HTTPCookieMatch
 from gatewright.graph.matches import CALL
 from gatewright.graph.rules import Match, Rank
 from gatewright.graph.tables import RouteKey
@@ -31,6 +34,13 @@ def route_match(match: HTTPRouteMatch) -> route_pb.RouteMatch:
     found.headers.extend(headers)
     found.query_parameters.extend(_query(parameter) for parameter in match.query_params)
     return found
+
+
+def cookie(wanted: HTTPCookieMatch) -> route_pb.HeaderMatcher:
+    """Return Envoy's match of one cookie, by the header that all cookies of a request are in."""
+    value = f"(?:{wanted.value})" if wanted.type == "RegularExpression" else re.escape(wanted.value)
+    pattern = rf"(?:.*;\s*)?{re.escape(wanted.name)}={value}\s*(?:;.*)?"
+    return route_pb.HeaderMatcher(name="cookie", string_match=StringMatcher(safe_regex=RegexMatcher(regex=pattern)))
 
 
 def _path(path: HTTPPathMatch) -> route_pb.RouteMatch:

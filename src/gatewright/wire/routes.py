@@ -22,7 +22,7 @@ from gatewright.graph.tables import PORTS, ListenerKey, PortKey, RouteConfigKey,
 from gatewright.wire import path_tree
 from gatewright.wire.encoding import field, serialised
 from gatewright.wire.entries import Entry, HostEntries, RenderedRoute, entry, named, ordered
-from gatewright.wire.matches import precedence
+from gatewright.wire.matches import cookie, precedence
 from gatewright.wire.resource import ROUTES, Resource, resource
 from gatewright.wire.rules import Site, rule_routes
 from gatewright.wire.tables import CONFIG_HOSTS
@@ -156,6 +156,8 @@ def _rule_entries(route: BoundRoute, rule: RuleFacts, site: Site) -> Iterator[En
         order = precedence(match, route.created, route.key, rule.index)
         place = f"{name}{match.index}/"
         asked_before = preflight(match.request) if crosses_origins else None
-        for prefix, wanted in ((place, match.request), (f"{place}preflight/", asked_before)):
-            if wanted is not None:
-                yield from (entry(order, prefix + part, each) for part, each in rule_routes(rule, wanted, site))
+        for part, each in rule_routes(rule, match.request, site):
+            each.match.headers.extend(map(cookie, match.cookies))
+            yield entry(order, place + part, each)
+        if asked_before is not None:  # which comes without cookies
+            yield from (entry(order, f"{place}preflight/{part}", each) for part, each in rule_routes(rule, asked_before, site))

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from gatewright.api.core import SERVICE_NAME_LABEL, EndpointSlice
+from gatewright.api.core import EndpointSlice, slice_selector
 from gatewright.api.kinds import Kind
 from gatewright.api.meta import NamespacedName
 from gatewright.sources.kube.client import Client
@@ -182,7 +182,7 @@ class Following:
         """The name under which an object is asked for."""
         if self.kind.name in BY_NAME:
             return key
-        return NamespacedName(key.namespace, held.service_name if isinstance(held, EndpointSlice) else "")
+        return NamespacedName(key.namespace, held.owner if isinstance(held, EndpointSlice) else "")
 
     def _visible(self, namespace: str) -> bool:
         return not self._scope.namespaces or namespace in self._scope.namespaces
@@ -205,7 +205,7 @@ class Following:
             for place in self._scope.places(self.kind):
                 await self._fetch_list(place, {}, lambda key, held: self._subject(key, held) in asked, asked)
         elif self._visible(owners[0].namespace):
-            query = {"labelSelector": f"{SERVICE_NAME_LABEL}={owners[0].name}"}
+            query = {"labelSelector": slice_selector(owners[0].name)}
             await self._fetch_list(owners[0].namespace, query, lambda key, held: self._subject(key, held) == owners[0])
 
     async def _fetch_space(self, namespaces: tuple[str, ...]) -> None:

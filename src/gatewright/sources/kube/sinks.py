@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from gatewright.api.core import SERVICE_NAME_LABEL
+from gatewright.api.core import slice_owner
 from gatewright.api.meta import NamespacedName
 from gatewright.sources.kube.demand import Demand
 from gatewright.sources.kube.store import Listed, Store
@@ -117,8 +117,8 @@ class Groups(Names):
 
 
 def owner_of(metadata: Metadata) -> NamespacedName:
-    """The Service that an EndpointSlice belongs to."""
-    return NamespacedName(metadata.namespace, (metadata.labels or {}).get(SERVICE_NAME_LABEL, ""))
+    """The Service or ServiceImport that an EndpointSlice belongs to."""
+    return NamespacedName(metadata.namespace, slice_owner(metadata.labels or {}))
 
 
 def listed(reader: Reader, store: Store, items: list[msgspec.Raw], owners: AbstractSet[NamespacedName] | None = None) -> Listed:
