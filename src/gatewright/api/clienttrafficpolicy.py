@@ -10,7 +10,7 @@ from gatewright.api.filters import HTTPHeader
 from gatewright.api.meta import KubernetesObject, Model
 from gatewright.api.policytargets import PolicyTargets, target_rules
 from gatewright.api.rules import Rule, Rules
-from gatewright.api.scalars import Duration, Int32, PositiveInt32, map_of, matching, set_of
+from gatewright.api.scalars import ByteSize, Duration, Int32, PositiveInt32, map_of, matching, set_of
 from gatewright.api.telemetry import Nothing, StringMatch
 
 _BYTE: Final = "(25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)"
@@ -24,7 +24,6 @@ _IPV6_RANGE: Final = (
     rf"::(ffff(:0{{1,4}}){{0,1}}:){{0,1}}{_TAIL}|({_GROUP}:){{1,4}}:{_TAIL})\/([0-9]+))"
 )
 CIDR = Annotated[str, matching(f"{_IPV4_RANGE}|{_IPV6_RANGE}", description="A range of addresses, such as 10.0.0.0/8.")]
-ByteSize = int | Annotated[str, matching(r"^[1-9]+[0-9]*([EPTGMK]i|[EPTGMk])?$", description="Bytes, such as 32Ki.")]
 
 
 class TCPKeepalive(Model):

@@ -169,3 +169,4 @@ ProtocolType = Annotated[
         description="HTTP, HTTPS, TLS, TCP or UDP.",
     ),
 ]
+ByteSize = int | Annotated[str, matching(r"^[1-9]+[0-9]*([EPTGMK]i|[EPTGMk])?$", description="Bytes, such as 32Ki.")]

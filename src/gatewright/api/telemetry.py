@@ -8,8 +8,7 @@ from gatewright.api.accesslogs import OTLP_PORT, AccessLog, Collector, FileSink,
 from gatewright.api.filters import Fraction
 from gatewright.api.meta import Model
 from gatewright.api.rules import Rule, Rules
-from gatewright.api.scalars import NonNegativeInt32, PortNumber, set_of
-from gatewright.api.workloads import IntOrString
+from gatewright.api.scalars import ByteSize, NonNegativeInt32, PortNumber, set_of
 
 
 class LiteralTag(Model):
@@ -136,7 +135,7 @@ class Compression(Model):
     gzip: Nothing | None = None
     brotli: Nothing | None = None
     zstd: Nothing | None = None
-    min_content_length: IntOrString | None = None
+    min_content_length: ByteSize | None = None
 
 
 class PrometheusProvider(Model):
