@@ -54,7 +54,8 @@ def found(*gateways: dict[str, Any], mode: str = "ControllerNamespace") -> tuple
     beside = mode == "GatewayNamespace"
     cluster = ClusterSettings(namespace="system", identity="me", gateway_namespace_mode=beside)
     settings = Settings(paths=(), state_dir=Path("/state"), socket_dir=Path("/state"), cluster=cluster)
-    world = build(GraphSettings(shift_low_ports=True, host_addresses=None, gateway_namespace_mode=beside))
+    started_with = {"static_resources": {"clusters": [{"name": "xds_cluster"}]}, "dynamic_resources": {}}
+    world = build(GraphSettings(shift_low_ports=True, host_addresses=None, gateway_namespace_mode=beside, bootstrap=started_with))
     for document in [*yaml.safe_load_all(CLASSES), *gateways]:
         verdict = admit(document)
         assert isinstance(verdict, Admitted)
@@ -121,6 +122,32 @@ def test_what_merged_gateways_may_not() -> None:
     assert "Accepted" == statuses["two"]["Accepted"]
     wanted, statuses = found(gateway("two", 80, gateway_class="merged"), mode="GatewayNamespace")
     assert ({}, "Invalid") == (wanted, statuses["two"]["Accepted"])
+
+
+def envoy_proxy(name: str, **spec: object) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyProxy", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "reason"),
+    [
+        ({"type": "Merge", "value": "stats_flush_interval: 1s"}, "Accepted"),
+        ({"type": "Merge", "value": "a: ["}, "InvalidParameters"),
+        ({"type": "JSONPatch", "jsonPatches": [{"op": "remove", "path": "/admin"}]}, "InvalidParameters"),
+    ],
+)
+def test_a_bootstrap_that_cannot_be_had(bootstrap: dict[str, Any], reason: str) -> None:
+    """It is said, and the proxy, which may be serving, goes on without it."""
+    reference = {"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "own"}
+    wanted, statuses = found(
+        gateway("one", 80, infrastructure={"parametersRef": reference}), envoy_proxy("own", bootstrap=bootstrap, concurrency=3)
+    )
+    proxy = wanted["default/one"].proxy
+
+    assert (3, reason == "Accepted") == (proxy.concurrency, proxy.bootstrap is not None)
+    assert "Accepted" == statuses["one"]["Accepted"]
+    assert ("" if reason == "Accepted" else reason) == statuses["one"].get("ResolvedRefs", "")
 
 
 def test_metadata_of_the_infrastructure() -> None:

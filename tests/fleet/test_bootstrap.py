@@ -6,10 +6,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 from google.protobuf import json_format
 
+from gatewright.api.envoyproxy import JSONPatchOperation, ProxyBootstrap
 from gatewright.fleet.bootstrap import bootstrap, document
 from gatewright.fleet.spec import BootstrapSpec, HostPort, Pipe, XdsCredentials
 
@@ -34,6 +36,10 @@ IN_A_CLUSTER = BootstrapSpec(
     ),
     stats=HostPort("::", 19001, ipv4_compat=True),
     ready=HostPort("::", 19003, ipv4_compat=True),
+)
+OVERRIDDEN = msgspec.structs.replace(
+    EVERYTHING,
+    overrides=ProxyBootstrap(type="Merge", value="{stats_flush_interval: 2s, static_resources: {listeners: []}, admin: {}}"),
 )
 VARIANTS = pytest.mark.parametrize(
     "spec",
@@ -65,7 +71,7 @@ def test_every_name_is_of_envoys_api(spec: BootstrapSpec) -> None:
     assert json_format.MessageToDict(json_format.ParseDict(written, Bootstrap())) == written
 
 
-@VARIANTS
+@pytest.mark.parametrize("spec", [HOST, EVERYTHING, HOST_WITH_PORTS, IN_A_CLUSTER, OVERRIDDEN])
 def test_envoy_takes_it(spec: BootstrapSpec, envoy: Path, tmp_path: Path) -> None:
     """Envoy validates every variant without a word of warning."""
     config = tmp_path / "bootstrap.json"
@@ -110,6 +116,18 @@ def test_a_lost_control_plane_is_looked_for_without_long_pauses() -> None:
     } == written["dynamicResources"]["adsConfig"]
     (cluster,) = written["staticResources"]["clusters"]
     assert b'"connectionKeepalive"' in json.dumps(cluster).encode()
+
+
+def test_the_admin_interface_of_a_host_stays() -> None:
+    """By it the fleet knows its Envoys; in a Pod it may be moved, by whoever wants to lose the probes."""
+    elsewhere = JSONPatchOperation(op="replace", path="/admin/address", value={"pipe": {"path": "/elsewhere"}})
+    overrides = ProxyBootstrap(type="JSONPatch", json_patches=(elsewhere,))
+
+    found = [
+        json.loads(bootstrap(msgspec.structs.replace(each, overrides=overrides)))["admin"]["address"]
+        for each in (HOST, IN_A_CLUSTER)
+    ]
+    assert ["/run/gw/a.sock", "/elsewhere"] == [each["pipe"]["path"] for each in found]
 
 
 def test_equal_specs_are_equal_bytes() -> None:

@@ -4,14 +4,16 @@ The output is one document: objects with their status under a list for each kind
 Nothing here depends on the clock (but a certificate's validity) or on the order of the input, so the output can be compared.
 """
 
+import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import rich_click as click
+from msgspec import structs
 
 from gatewright.api.admission import Admitted, Refused, admit
 from gatewright.api.kinds import KINDS, Kind
@@ -20,6 +22,9 @@ from gatewright.cli import cluster
 from gatewright.cli.output import Format, dump
 from gatewright.cli.program import PROBLEM_FOUND, Failure
 from gatewright.graph.settings import GraphSettings
+
+if TYPE_CHECKING:
+    from gatewright.graph.proxies import ProxyFacts
 
 EXAMPLES: Final = """\
 [bold]Examples[/]
@@ -153,7 +158,7 @@ def render(given: Input, targets: Sequence[str], part: str) -> dict[str, Any]:
     from gatewright.translation import translate as settle
 
     objects = (admitted for admitted, _ in given.objects.values())
-    translation = settle(objects, given.settings, int(time.time()), given.addresses)
+    translation = settle(objects, structs.replace(given.settings, bootstrap=_bootstrap(None)), int(time.time()), given.addresses)
     shown: dict[str, Any] = {}
     if "gateway-api" in targets:
         statuses = {(each.kind, *each.key): each.body for each in translation.statuses}
@@ -170,7 +175,7 @@ def render(given: Input, targets: Sequence[str], part: str) -> dict[str, Any]:
             for name, found in translation.resources.items()
             if name in translation.proxies and _is_in(given.namespace, translation.proxies[name].gateways)
         }
-        bootstraps = {name: _bootstrap(name) if "bootstrap" in parts else None for name in resources}
+        bootstraps = {name: _bootstrap(translation.proxies[name]) if "bootstrap" in parts else None for name in resources}
         shown["xds"] = {name: config_dump(found, parts, bootstraps[name]) for name, found in resources.items()}
     return shown
 
@@ -205,12 +210,14 @@ def _with_status(admitted: Admitted, document: Mapping[str, Any], status: Mappin
     return rest | {"metadata": {**document["metadata"], **namespace}} | ({"status": status} if status else {})
 
 
-def _bootstrap(proxy: str) -> Any:  # noqa: ANN401 - JSON
-    """The bootstrap of a host proxy, its sockets under their names in the state folder."""
-    from gatewright.fleet.bootstrap import document
+def _bootstrap(proxy: "ProxyFacts | None") -> Any:  # noqa: ANN401 - JSON
+    """The bootstrap of a proxy on a host, or of any that no EnvoyProxy shapes; its sockets under their names in its folder."""
+    from gatewright.control.proxyspecs import proxy_spec
+    from gatewright.fleet.bootstrap import bootstrap
     from gatewright.fleet.spec import ProxySpec, StateLayout, bootstrap_spec
 
-    return document(bootstrap_spec(ProxySpec(name=proxy), StateLayout(Path(), Path())))
+    wanted = proxy_spec(proxy) if proxy else ProxySpec(name="")
+    return json.loads(bootstrap(bootstrap_spec(wanted, StateLayout(Path(), Path()))))
 
 
 def _about(value: Mapping[str, Any]) -> str:

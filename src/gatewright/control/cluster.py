@@ -24,6 +24,7 @@ from gatewright.control.workloads import SHAPED_BY, workloads
 from gatewright.fleet.kube.fleet import EVERYWHERE, KubernetesFleet
 from gatewright.fleet.kube.identity import TokenReviews, bearer, refusal
 from gatewright.fleet.kube.observed import FleetState
+from gatewright.fleet.kube.pods import default_bootstrap
 from gatewright.fleet.kube.secrets import CertificateSecrets, Trust
 from gatewright.fleet.kube.workload import Installation, Workload
 from gatewright.fleet.kube.xds_tls import server_credentials
@@ -93,6 +94,7 @@ class ClusterPlane(Plane):
             shift_low_ports=True,
             host_addresses=None,
             envoy_proxy=settings.envoy_proxy,
+            bootstrap=default_bootstrap(self._installation),
             gateway_namespace_mode=cluster.gateway_namespace_mode,
         )
         super().__init__(settings, rules, [self._statuses], elsewhere=True)

@@ -7,10 +7,11 @@ from gatewright import log
 from gatewright.api.admission import admit
 from gatewright.control.plane import Edge, Plane
 from gatewright.control.proxyspecs import proxy_spec, system_authorities
+from gatewright.fleet.bootstrap import document
 from gatewright.fleet.envoy_binary import find
 from gatewright.fleet.host import HostFleet
 from gatewright.fleet.logs import LogLine
-from gatewright.fleet.spec import Phase, ProxyState
+from gatewright.fleet.spec import Phase, ProxySpec, ProxyState, StateLayout, bootstrap_spec
 from gatewright.graph import tables as g
 from gatewright.graph.settings import GraphSettings
 from gatewright.settings import Settings
@@ -31,6 +32,7 @@ class HostPlane(Plane):
             shared_host=True,
             system_authorities=system_authorities(),
             envoy_proxy=settings.envoy_proxy,
+            bootstrap=document(bootstrap_spec(ProxySpec(name=""), StateLayout(settings.state_dir, settings.socket_dir))),
         )
         self._fleet = HostFleet(
             settings.state_dir,

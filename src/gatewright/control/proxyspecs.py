@@ -36,6 +36,7 @@ def proxy_spec(facts: ProxyFacts) -> ProxySpec:
         concurrency=parameters.concurrency,
         drain_seconds=_drain_seconds(parameters),
         extra_arguments=parameters.extra_args,
+        bootstrap=parameters.bootstrap,
     )
 
 

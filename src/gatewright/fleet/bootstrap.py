@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from gatewright.api.bootstrap_overrides import FIXED, overridden
 from gatewright.fleet.spec import BootstrapSpec, HostPort, Pipe, XdsCredentials
 
 Json: TypeAlias = "Mapping[str, Json] | list[Json] | str | int | float | bool"
@@ -34,8 +35,14 @@ _RECONNECT: Final[Json] = {"retryBackOff": {"baseInterval": "0.100s", "maxInterv
 
 
 def bootstrap(spec: BootstrapSpec) -> bytes:
-    """Text for Envoy's --config-path; equal specs give equal bytes."""
-    return msgspec.json.format(msgspec.json.encode(document(spec), order="deterministic"), indent=1)
+    """Text for Envoy's --config-path; equal specs give equal bytes. Raises: PatchRefused, when its overrides cannot be had."""
+    found = overridden(document(spec), spec.overrides, _fixed(spec)) if spec.overrides else document(spec)
+    return msgspec.json.format(msgspec.json.encode(found, order="deterministic"), indent=1)
+
+
+def _fixed(spec: BootstrapSpec) -> tuple[str, ...]:
+    """What no override changes: where the control plane is, and, on a host, where Envoy is asked how it is."""
+    return (*FIXED, "admin") if isinstance(spec.admin, Pipe) else FIXED
 
 
 def document(spec: BootstrapSpec) -> dict[str, Json]:

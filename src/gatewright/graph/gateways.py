@@ -17,6 +17,7 @@ from gatewright.graph.classes import ENVOY_PROXY_GROUP, ClassFacts
 from gatewright.graph.findings import ACCEPTED, PROGRAMMED, RESOLVED_REFS, Finding, kind_name
 from gatewright.graph.frontend_tls import insecure
 from gatewright.graph.grants import Referrer
+from gatewright.graph.parameters import bootstrap_problem
 from gatewright.graph.tables import CLASSES, ENVOY_PROXIES, ONLY, SETTINGS
 from gatewright.graph.tls import certificate
 
@@ -73,6 +74,7 @@ def accept(read: Read, key: NamespacedName, gateway: Gateway) -> GatewayFacts | 
         findings=(
             *_class_findings(gateway_class),
             *parameter_findings,
+            *_bootstrap(read, parameters),
             *address_findings,
             *certificate_findings,
             *insecure(gateway.spec.tls),
@@ -121,6 +123,13 @@ def _parameters(read: Read, gateway: Gateway, gateway_class: ClassFacts) -> tupl
     if read(ENVOY_PROXIES, parameters) is None:
         return None, (Finding(ACCEPTED, "InvalidParameters", f"EnvoyProxy {parameters} not found", path),)
     return parameters, ()
+
+
+def _bootstrap(read: Read, parameters: NamespacedName | None) -> tuple[Finding, ...]:
+    """Note a bootstrap that cannot be had: the proxy, which may be running, goes on without it."""
+    proxy = read(ENVOY_PROXIES, parameters) if parameters else None
+    problem = bootstrap_problem(read(SETTINGS, ONLY), proxy.spec) if proxy else ""
+    return (Finding(RESOLVED_REFS, "InvalidParameters", f"EnvoyProxy {parameters}: {problem}"),) if problem else ()
 
 
 def _client_certificate(read: Read, gateway: Gateway) -> tuple[NamespacedName | None, tuple[Finding, ...]]:

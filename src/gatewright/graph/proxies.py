@@ -10,12 +10,14 @@ from itertools import count
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from gatewright.api.envoyproxy import EnvoyProxySpec
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph.gateways import GatewayFacts
 from gatewright.graph.listenersets import ListenerSetFacts
+from gatewright.graph.parameters import bootstrap_problem
 from gatewright.graph.tables import ENVOY_PROXIES, GATEWAY_SETS, ONLY, PROXIES, SETTINGS, PortKey
 
 PRIVILEGED_PORTS: Final = 1024
@@ -39,6 +41,8 @@ def gather(read: Read, name: str, gateways: Mapping[NamespacedName, GatewayFacts
     proxy = read(ENVOY_PROXIES, first.parameters) if first.parameters else None
     default = settings.envoy_proxy if settings and settings.envoy_proxy else EnvoyProxySpec()
     parameters = proxy.spec if proxy else default
+    if bootstrap_problem(settings, parameters):
+        parameters = structs.replace(parameters, bootstrap=None)
     ports = {listener.port for declared in _declared(read, gateways) for listener in declared.listeners}
     in_container = settings is not None and settings.shift_low_ports
     bound = container_ports(ports, shifts=not _keeps_ports(parameters)) if in_container else {port: port for port in ports}

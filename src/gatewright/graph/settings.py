@@ -1,6 +1,7 @@
 """The settings that rules read, as the one row of an input table."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +19,7 @@ class GraphSettings(msgspec.Struct, frozen=True):
     reached. `tree_from`: how many routes a host has from which on they are looked up by path. `system_authorities`: the file,
     where proxies run, with the authorities that the system trusts. `envoy_proxy` shapes the proxies that no EnvoyProxy does.
     `gateway_namespace_mode`: the objects of a proxy are made beside its Gateway.
+    `bootstrap` is what proxies are started with before an EnvoyProxy changes it, as JSON; None does not judge such changes.
     """
 
     controller_name: str = CONTROLLER_NAME
@@ -29,3 +31,4 @@ class GraphSettings(msgspec.Struct, frozen=True):
     system_authorities: str = "/etc/ssl/certs/ca-certificates.crt"
     envoy_proxy: EnvoyProxySpec | None = None
     gateway_namespace_mode: bool = False
+    bootstrap: Mapping[str, Any] | None = None

@@ -33,7 +33,7 @@ def report(read: Read, key: NamespacedName, gateway: Gateway) -> StatusDocument 
     generation = gateway.metadata.generation
     listeners = gather(read, [(ListenerKey(key, each.name), each) for each in gateway.spec.listeners], settled)
     findings = _findings(read, facts, listeners, serving=serving)
-    table = GATEWAY_REFERENCES if facts.tls else GATEWAY
+    table = GATEWAY_REFERENCES if facts.tls or of(facts.findings, RESOLVED_REFS) else GATEWAY
     if scope := default_scope(gateway):
         table = (*table, Positive("DefaultGateway", f"Gateway has default scope {scope}"))
     body = {

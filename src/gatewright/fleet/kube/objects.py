@@ -4,11 +4,12 @@ They come as the documents that are applied, in the order in which they are. Onl
 left to the API server's defaults and to others, since they are applied server-side.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from gatewright.api.json_patch import PatchRefused
 from gatewright.api.workloads import KubernetesDeploymentSpec, KubernetesPatchSpec
 from gatewright.fleet.bootstrap import CERTIFICATE_SECRET, TOKEN_SECRET, TRUSTED_CA_SECRET
 from gatewright.fleet.kube.observed import can_be_external
@@ -112,16 +113,24 @@ class _Objects:
         yield self._object(SERVICE, service.name, {"spec": self._service()}, service.patch, service.labels, service.annotations)
         daemon_set = self._provider.envoy_daemon_set
         if daemon_set is not None:
-            yield self._object(DAEMON_SET, daemon_set.name, {"spec": self._daemon_set(daemon_set.strategy)}, daemon_set.patch)
+            yield self._of_pods(DAEMON_SET, daemon_set.name, lambda: self._daemon_set(daemon_set.strategy), daemon_set.patch)
         else:
             deployment = self._provider.envoy_deployment or KubernetesDeploymentSpec()
-            yield self._object(DEPLOYMENT, deployment.name, {"spec": self._deployment(deployment)}, deployment.patch)
+            yield self._of_pods(DEPLOYMENT, deployment.name, lambda: self._deployment(deployment), deployment.patch)
         if self._provider.envoy_hpa is not None:
             hpa = self._provider.envoy_hpa
             yield self._object(AUTOSCALER, hpa.name, {"spec": self._autoscaler()}, hpa.patch)
         if self._provider.envoy_pdb is not None:
             pdb = self._provider.envoy_pdb
             yield self._object(DISRUPTION_BUDGET, pdb.name, {"spec": self._disruption_budget()}, pdb.patch)
+
+    def _of_pods(
+        self, kind: ManagedKind, name: str | None, spec: Callable[[], Document], patch: KubernetesPatchSpec | None
+    ) -> ManagedObject:
+        try:
+            return self._object(kind, name, {"spec": spec()}, patch)
+        except PatchRefused as refused:
+            return ManagedObject(ObjectKey(kind, self._namespace, name or self._name), None, f"spec.bootstrap: {refused}")
 
     def _object(
         self,

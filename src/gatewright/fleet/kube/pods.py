@@ -11,7 +11,7 @@ from typing import Any, Final
 from gatewright.api.durations import milliseconds
 from gatewright.api.envoyproxy import ShutdownConfig
 from gatewright.api.workloads import KubernetesContainerSpec, KubernetesPodSpec, ResourceRequirements
-from gatewright.fleet.bootstrap import bootstrap
+from gatewright.fleet.bootstrap import bootstrap, document
 from gatewright.fleet.kube.workload import (
     PROXY_SECRET,
     XDS_PORT,
@@ -20,7 +20,7 @@ from gatewright.fleet.kube.workload import (
     labels,
     resource_name,
 )
-from gatewright.fleet.spec import BootstrapSpec, HostPort, XdsCredentials, component_log_levels
+from gatewright.fleet.spec import BootstrapSpec, HostPort, ProxySpec, XdsCredentials, component_log_levels
 
 ADMIN_PORT: Final = 19000
 STATS_PORT: Final = 19001
@@ -148,7 +148,14 @@ def bootstrap_spec(workload: Workload, installation: Installation, container: Ku
         ready=HostPort(address, READY_PORT, compat),
         max_downstream_connections=workload.proxy.max_downstream_connections,
         max_heap_bytes=bytes_of(limit) if limit is not None else workload.proxy.max_heap_bytes,
+        overrides=workload.proxy.bootstrap,
     )
+
+
+def default_bootstrap(installation: Installation) -> Json:
+    """What a proxy that nothing shapes is started with."""
+    workload = Workload(proxy=ProxySpec(name=""), gateway=None, gateway_class="")
+    return {**document(bootstrap_spec(workload, installation, KubernetesContainerSpec()))}
 
 
 def _settings(workload: Workload) -> tuple[KubernetesPodSpec, KubernetesContainerSpec]:
