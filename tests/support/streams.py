@@ -18,7 +18,6 @@ from typing import Final, Self
 from tests.support.certificates import Certificate
 from tests.support.ports import LOOPBACK
 
-GREETING: Final = 64
 SECONDS: Final = 5.0
 
 
@@ -102,13 +101,19 @@ class DatagramBackend:
 
 
 class Stream:
-    """A connection through Envoy: who greeted at its other end, and what is said on it."""
+    """A connection through Envoy: who greeted at its other end, what certificate it showed (DER), and what is said on it."""
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None, server_name: str | None = None) -> None:
         self._socket = socket.create_connection((LOOPBACK, port), timeout=SECONDS)
-        if tls is not None:
-            self._socket = tls.wrap_socket(self._socket, server_hostname=server_name)
-        self.backend = self._line()
+        self.certificate = b""
+        try:
+            if tls is not None:
+                secured = tls.wrap_socket(self._socket, server_hostname=server_name)
+                self._socket, self.certificate = secured, secured.getpeercert(binary_form=True) or b""
+            self.backend = self._line()
+        except BaseException:
+            self._socket.close()
+            raise
 
     def _line(self) -> str:
         line = b""
