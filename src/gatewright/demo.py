@@ -2,13 +2,15 @@
 
 The quickstart starts one; `python -m gatewright.demo --port 3001 --name second` starts another, to split traffic or to see which
 backend a rule chose. Method, path, host, headers and body size come back as the backend saw them, so a rewrite or a header
-modifier shows in the answer. It listens on loopback only and is no part of the control plane.
+modifier shows in the answer. With `--certificate` it speaks TLS, and with `--clients` it wants a certificate, and tells whose it
+was. It listens on loopback only and is no part of the control plane.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import ssl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,8 @@ class Echo(BaseHTTPRequestHandler):
             "headers": {name.lower(): value for name, value in self.headers.items()},
             "body_bytes": received,
         }
+        if isinstance(self.connection, ssl.SSLSocket):
+            description["client"] = _common_name(self.connection)
         body = json.dumps(description, indent=1).encode() + b"\n"
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -65,6 +69,12 @@ class Echo(BaseHTTPRequestHandler):
         """Stay quiet: the terminal belongs to the gateway."""
 
 
+def _common_name(connection: ssl.SSLSocket) -> str:
+    """The name in the certificate that a client has shown; empty without one."""
+    shown = connection.getpeercert() or {}
+    return ", ".join(pair[1] for part in shown.get("subject", ()) for pair in part if pair[0] == "commonName")
+
+
 for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
     setattr(Echo, f"do_{method}", Echo.answer)  # the names that the base class looks up
 
@@ -80,9 +90,24 @@ class Backend(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, name: str = "demo") -> None:
+    def __init__(self, port: int, name: str = "demo", tls: ssl.SSLContext | None = None) -> None:
         super().__init__((LOOPBACK, port), Echo)
         self.name = name
+        if tls is not None:  # the handshake is the business of the connection's own thread, which reads first
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay quiet about clients that break off or cannot shake hands."""
+        del request, client_address
+
+
+def _tls(certificate: str, clients: str | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients)
+    return context
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,9 +115,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m gatewright.demo", description="Answers every request with what it was asked.")
     parser.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1 (default 3000)")
     parser.add_argument("--name", default="demo", help="what the answers call this backend (default demo)")
+    parser.add_argument("--certificate", metavar="FILE", help="speak TLS with the certificate and key of this PEM file")
+    parser.add_argument("--clients", metavar="FILE", help="ask clients for a certificate that one in this PEM file has signed")
     options = parser.parse_args(arguments)
     try:
-        backend = Backend(options.port, options.name)
+        tls = _tls(options.certificate, options.clients) if options.certificate else None
+    except OSError as error:  # ssl.SSLError is one
+        parser.exit(1, f"{options.certificate}, {options.clients}: {error}\n")
+    try:
+        backend = Backend(options.port, options.name, tls)
     except OSError as error:
         parser.exit(1, f"{LOOPBACK}:{options.port} cannot be bound: {error.strerror}\n")
     with backend:

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.support.backends import Backend, http_backend
+from tests.support.certificates import Certificate
 from tests.support.clients import Answer, Tls, answers, ask
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 from tests.support.serving import Serving, serving
 from tests.support.waiting import eventually
 
@@ -21,6 +22,7 @@ GATEWAY_PORTS: Final = (8888, 8889, 8443)
 BACKENDS: Final = {3000: "three", 3001: "one", 3002: "two"}  # ports of the demo backends in examples; who stands in for them
 
 
+TLS_BACKEND: Final = 3443
 CALL_BACKENDS: Final = {50051: "orders", 50052: "orders-next"}
 
 
@@ -73,6 +75,7 @@ TOPICS: Final[Mapping[str, tuple[Asked, ...]]] = {
     "services": (Asked("404", "www.example.com"),),
     "https": (Asked("301 https://www.example.com:8443/page", "www.example.com", "/page"),),
     "grpc": (Asked("one", "shop.example.com"), Asked("one", "shop.example.com", "/shop.Orders/Get", method="POST")),
+    "mutual-tls": (Asked("secure", "www.example.com"),),
     "cross-namespace": (Asked("one", "shop.example.com"),),
     "teams": (
         Asked("one", "red.example.com"),
@@ -103,8 +106,9 @@ def host() -> Iterator[Host]:
 class Example:
     """An example that is being served."""
 
-    def __init__(self, ports: Mapping[int, int]) -> None:
+    def __init__(self, ports: Mapping[int, int], made: Path) -> None:
         self.ports = ports
+        self.made = made  # a folder for what scripts of the example make
 
     def ask(self, asked: Asked) -> str:
         """What a request comes to, in the words of `Asked.expected`."""
@@ -130,7 +134,8 @@ class Example:
 @contextmanager
 def served(host: Host, topic: str) -> Iterator[Example]:
     """Serve an example with ports that are free, for the duration of the block."""
-    ports = {port: free_port() for port in (*GATEWAY_PORTS, *CALL_BACKENDS)}
+    ports = {port: free_port() for port in (*GATEWAY_PORTS, *CALL_BACKENDS, TLS_BACKEND)}
+    made = host.server.state / "made"
     backends = {port: host.backends[name].port for port, name in BACKENDS.items()}
     folder = EXAMPLES / topic
     for path in folder.glob("*.yaml"):
@@ -138,11 +143,22 @@ def served(host: Host, topic: str) -> Iterator[Example]:
         host.server.put(path.stem, text)
     if (folder / "certificate.py").exists():
         host.server.put("secret", printed(folder / "certificate.py", "www.example.com"))
+    demo = None
+    if (folder / "certificates.py").exists():
+        host.server.put("secrets", printed(folder / "certificates.py", str(made)))
+        given = ("--certificate", str(made / "backend.pem"), "--clients", str(made / "authority.pem"))
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "gatewright.demo", "--port", str(ports[TLS_BACKEND]), "--name", "secure", *given]
+        )
+        eventually(lambda: listens(ports[TLS_BACKEND]), bool)
     try:
         host.server.sync()
         eventually(host.server.is_ready, bool)
-        yield Example(ports)
+        yield Example(ports, made)
     finally:
+        if demo is not None:
+            demo.terminate()
+            demo.wait(10)
         host.server.tidy()
         eventually(host.server.envoys, lambda left: not left)
 
@@ -230,6 +246,17 @@ def test_https_with_a_certificate_of_ones_own(host: Host) -> None:
     with served(host, "https") as example:
         answer = answers(lambda: ask(example.ports[8443], "www.example.com", tls=Tls("www.example.com")), 200)
         assert "one" == answer.backend
+
+
+def test_tls_in_both_directions(host: Host) -> None:
+    """A client is let in with a certificate of the authority only, and the backend is shown the gateway's."""
+    with served(host, "mutual-tls") as example:
+        alice = Certificate((example.made / "alice.pem").read_bytes(), b"", b"")
+        answer = ask(example.ports[8443], "www.example.com", tls=Tls("www.example.com", identity=alice))
+        assert ("secure", "gateway.internal") == (answer.backend, answer.seen["client"])
+        assert 'Subject="CN=alice"' in answer.seen["headers"]["x-forwarded-client-cert"]
+        with pytest.raises(OSError, match=r"(?i)alert|reset|EOF"):
+            ask(example.ports[8443], "www.example.com", tls=Tls("www.example.com"))
 
 
 def test_the_configuration_file(server: Serving) -> None:
