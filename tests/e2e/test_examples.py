@@ -72,6 +72,8 @@ TOPICS: Final[Mapping[str, tuple[Asked, ...]]] = {
         Asked("two", "rewrites.example.com", "/status/now"),
     ),
     "headers-and-timeouts": (Asked("one", "headers.example.com"), Asked("504", "timeouts.example.com", "/slow/3")),
+    "sessions-and-retries": (Asked("one", "retries.example.com", "/fails/3/cut/any"),),
+    "external-auth": (Asked("one", "guarded.example.com", "/page"), Asked("403", "guarded.example.com", "/closed")),
     "services": (Asked("404", "www.example.com"),),
     "https": (Asked("301 https://www.example.com:8443/page", "www.example.com", "/page"),),
     "grpc": (Asked("one", "shop.example.com"), Asked("one", "shop.example.com", "/shop.Orders/Get", method="POST")),
@@ -271,3 +273,15 @@ def test_the_configuration_file(server: Serving) -> None:
     server.serves = ("--config", str(config))
     server.start()
     assert [503, 404] == [ask(port, host).status for host in ("www.example.com", "www.example.org")]
+
+
+def test_sessions_and_backends_of_their_own(host: Host) -> None:
+    """A session stays with its backend; each version of the orders has paths of its own."""
+    with served(host, "sessions-and-retries") as example:
+        port = example.ports[8888]
+        first = answers(lambda: ask(port, "sessions.example.com"), 200)
+        cookie = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        assert {first.backend} == {ask(port, "sessions.example.com", headers=cookie).backend for _ in range(10)}
+
+        seen = [ask(port, "versions.example.com", "/orders/1").seen for _ in range(60)]
+        assert {("one", "/v1/orders/1"), ("two", "/v2/orders/1")} == {(each["backend"], each["path"]) for each in seen}

@@ -18,7 +18,7 @@ from gatewright.api.meta import NamespacedName
 from gatewright.api.routes import SessionPersistence
 from gatewright.features.session import Session
 from gatewright.flow import Read
-from gatewright.graph import backend_tls
+from gatewright.graph import backend_tls, traffic_policies
 from gatewright.graph.findings import ACCEPTED, Finding
 from gatewright.graph.rules import Share
 from gatewright.graph.tables import BACKENDS, SERVICES, ClusterKey, PoolKey, ProxyCluster, RouteKey
@@ -37,10 +37,12 @@ class Persistence(msgspec.Struct, frozen=True):
 
 def resolve(read: Read, route: RouteKey, index: int, rule: HTTPRouteRule, shares: tuple[Share, ...]) -> Persistence:
     """Resolve the sessions of rule number `index` of `route`."""
-    wanted = rule.session_persistence
+    wanted, own = rule.session_persistence, True
+    if wanted is None:
+        wanted, own = _of_backends(read, shares), False
     if wanted is None:
         return Persistence(None, shares)
-    session = _session(wanted, f"{route}/{index}")
+    session = _session(wanted, _digest(f"{route}/{index}"), own=own)
     if not _TOKEN.match(session.name):
         return _refused(shares, index, f"{session.name!r} cannot be the name of a {wanted.type.lower()}")
     members = [share for share in shares if share.cluster is not None]
@@ -57,13 +59,27 @@ def _refused(shares: tuple[Share, ...], index: int, message: str) -> Persistence
     return Persistence(None, shares, (finding,))
 
 
-def _session(wanted: SessionPersistence, rule: str) -> Session:
-    own = f"session-{hashlib.sha256(rule.encode()).hexdigest()[:8]}"  # rules must not share sessions
+def _of_backends(read: Read, shares: tuple[Share, ...]) -> SessionPersistence | None:
+    """What the policy of the first backend that has one says; it holds for all backends of the rule, or weights would not."""
+    for share in shares:
+        policy = traffic_policies.of_cluster(read, share.cluster) if isinstance(share.cluster, ClusterKey) else None
+        if policy and policy.spec.session_persistence:
+            return policy.spec.session_persistence
+    return None
+
+
+def _digest(rule: str) -> str:
+    return hashlib.sha256(rule.encode()).hexdigest()[:8]
+
+
+def _session(wanted: SessionPersistence, rule: str, *, own: bool) -> Session:
+    """Name the sessions of a rule. Rules must not share any, so what a policy says for several rules has their mark in it."""
+    made_up, mark = f"session-{rule}", "" if own else f"-{rule}"
     if wanted.type == "Header":
-        return Session(wanted.header_name or f"x-{own}")
+        return Session(wanted.header_name or f"x-{made_up}")
     cookie = wanted.the_cookie
     seconds = -(-milliseconds(wanted.absolute_timeout) // _SECOND) if wanted.absolute_timeout else 0
-    return Session(cookie.name or own, cookie.path or "/", seconds)
+    return Session(f"{cookie.name}{mark}" if cookie.name else made_up, cookie.path or "/", seconds)
 
 
 def _pooled(shares: tuple[Share, ...], members: list[Share]) -> tuple[Share, ...]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gatewright.api.referencegrant import ReferenceGrant
     from gatewright.api.streamroutes import TCPRoute, TLSRoute, UDPRoute
     from gatewright.api.xbackend import XBackend
+    from gatewright.api.xbackendtrafficpolicy import XBackendTrafficPolicy
     from gatewright.graph.attachment import BoundRoute, ListenerView
     from gatewright.graph.authorities import Bundle, Certifying
     from gatewright.graph.backend_tls import UpstreamTls
@@ -231,12 +232,15 @@ X_BACKENDS: Ref[NamespacedName, "XBackend"] = Ref("XBackend")
 HTTP_ROUTE_FILTERS: Ref[NamespacedName, "HTTPRouteFilter"] = Ref("HTTPRouteFilter")
 ENVOY_PROXIES: Ref[NamespacedName, "EnvoyProxy"] = Ref("EnvoyProxy")
 BACKEND_TLS_POLICIES: Ref[NamespacedName, "BackendTLSPolicy"] = Ref("BackendTLSPolicy")
+X_BACKEND_TRAFFIC_POLICIES: Ref[NamespacedName, "XBackendTrafficPolicy"] = Ref("XBackendTrafficPolicy")
 
 ROUTE_KINDS: Final[Mapping[str, Ref[NamespacedName, Any]]] = {
     ref.name: ref for ref in (HTTP_ROUTES, GRPC_ROUTES, TLS_ROUTES, TCP_ROUTES, UDP_ROUTES)
 }
 
-POLICY_KINDS: Final[Mapping[str, Ref[NamespacedName, Any]]] = {ref.name: ref for ref in (BACKEND_TLS_POLICIES,)}
+POLICY_KINDS: Final[Mapping[str, Ref[NamespacedName, Any]]] = {
+    ref.name: ref for ref in (BACKEND_TLS_POLICIES, X_BACKEND_TRAFFIC_POLICIES)
+}
 
 INPUTS: Final[tuple[Ref[NamespacedName, Any], ...]] = (
     GATEWAY_CLASSES,

@@ -52,8 +52,9 @@ ROUTE: Final = (
     Positive(RESOLVED_REFS, "Resolved all the Object references for the Route"),
 )
 GATEWAY_REFERENCES: Final = (*GATEWAY, Positive(RESOLVED_REFS, "Resolved all the Object references of the Gateway's TLS"))
+POLICY: Final = (Positive(ACCEPTED, "Policy has been accepted"),)
 BACKEND_TLS_POLICY: Final = (
-    Positive(ACCEPTED, "Policy has been accepted"),
+    *POLICY,
     Positive(RESOLVED_REFS, "Resolved all the Object references"),
 )
 BACKEND: Final = (Positive(ACCEPTED, "The Backend was accepted"),)

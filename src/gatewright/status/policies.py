@@ -1,6 +1,6 @@
 """The status of a policy: one entry for each Gateway that does what it says.
 
-For a BackendTLSPolicy these are the Gateways with routes to its targets. A policy whose targets nobody uses has no entry; a
+For policies of backends these are the Gateways with routes to their targets. A policy whose targets nobody uses has no entry; a
 section that its target does not have is said by all that use the target. Source: Gateway API PolicyStatus (at most 16
 ancestors); GEP-713.
 """
@@ -28,7 +28,7 @@ from gatewright.graph.tables import (
     PolicyTarget,
     ProxyCluster,
 )
-from gatewright.status.conditions import BACKEND_TLS_POLICY, Positive, conditions
+from gatewright.status.conditions import BACKEND_TLS_POLICY, POLICY, Positive, conditions
 from gatewright.status.document import StatusDocument
 
 MOST_ANCESTORS: Final = 16
@@ -114,4 +114,13 @@ def _tls_findings(read: Read, key: NamespacedName) -> tuple[Finding, ...]:
     return facts.findings if facts else ()
 
 
-_KINDS: Final[Mapping[str, _Kind]] = {"BackendTLSPolicy": _Kind(BACKEND_TLS_POLICY, _tls_findings, _backend_users)}
+def _nothing(read: Read, key: NamespacedName) -> tuple[Finding, ...]:
+    """Find nothing wrong with a policy that is good whenever it is admitted."""
+    del read, key
+    return ()
+
+
+_KINDS: Final[Mapping[str, _Kind]] = {
+    "BackendTLSPolicy": _Kind(BACKEND_TLS_POLICY, _tls_findings, _backend_users),
+    "XBackendTrafficPolicy": _Kind(POLICY, _nothing, _backend_users),
+}

@@ -5,6 +5,7 @@ IP endpoints come over EDS; FQDN endpoints are resolved by Envoy (cluster type D
 (conventions, section 2).
 """
 
+import math
 from typing import Final, NamedTuple
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
@@ -17,8 +18,11 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 
 from gatewright.api.backend import Backend
 from gatewright.api.core import Service
+from gatewright.api.durations import milliseconds
 from gatewright.api.meta import NamespacedName
+from gatewright.api.xbackendtrafficpolicy import XBackendTrafficPolicy
 from gatewright.flow import Read
+from gatewright.graph import traffic_policies
 from gatewright.graph.backend_tls import UpstreamTls
 from gatewright.graph.tables import (
     BACKENDS,
@@ -79,7 +83,20 @@ def render(read: Read, key: ProxyCluster, wanted: WantedCluster) -> Resource | N
         cluster = found.cluster
         cluster.name = cluster_name(wanted)
         _set_protocols(read, cluster, found.protocols, read(CLUSTER_TLS, key))
+        _set_budget(cluster, traffic_policies.of_cluster(read, one))
     return resource(CLUSTER, cluster.name, serialised(cluster))
+
+
+def _set_budget(cluster: cluster_pb2.Cluster, policy: XBackendTrafficPolicy | None) -> None:
+    """Limit retries to a share of the requests under way; Envoy counts those, where the policy counts a time."""
+    if policy is None or policy.spec.retry_constraint is None:
+        return
+    constraint = policy.spec.retry_constraint
+    rate = constraint.min_retry_rate
+    seconds = milliseconds(rate.interval or "1s") / 1000
+    budget = cluster.circuit_breakers.thresholds[0].retry_budget
+    budget.budget_percent.value = constraint.budget.percent
+    budget.min_retry_concurrency.value = max(1, math.ceil((rate.count or 10) / seconds))
 
 
 class _Found(NamedTuple):
