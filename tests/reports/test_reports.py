@@ -210,3 +210,26 @@ def test_backends_that_cannot_answer() -> None:
 def test_a_route_that_nobody_declares() -> None:
     """Has no report."""
     assert report("route", world(), kind="HTTPRoute", namespace="blue", name="none") is None
+
+
+def test_routes_of_streams() -> None:
+    """A TCP listener has one route, the oldest; the others are told whose it is, and what the rule takes is every connection."""
+    tcp = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: tcp, namespace: red}
+spec: {parentRef: {name: shared, namespace: infra}, listeners: [{name: tcp, port: 5432, protocol: TCP}]}
+"""
+    older = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: older, namespace: red, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec:
+  parentRefs: [{kind: ListenerSet, name: tcp}]
+  rules: [{backendRefs: [{group: gateway.envoyproxy.io, kind: Backend, name: one}]}]
+"""
+    of = world(tcp, older, older.replace("older", "younger").replace("2026-01", "2026-02"))
+    (rule,) = report("route", of, kind="TCPRoute", namespace="red", name="younger")["rules"]
+    assert (["every connection"], ["Backend red/one"]) == (rule["matches"], rule["leadsTo"])
+    assert ["a listener has one TCPRoute, and TCPRoute red/older is older"] == rule["problems"]
+    assert report("route", of, kind="TCPRoute", namespace="red", name="older")["works"]

@@ -12,8 +12,8 @@ GOOD, BAD = click.style("ok ", fg="green"), click.style("bad", fg="red")
 
 def lines(report: Json) -> Iterator[str]:
     """The report as lines."""
-    hosts = ", ".join(report["hostnames"]) or "any host that its listeners have"
-    yield click.style(f"{report['kind']} {report['namespace']}/{report['name']}", bold=True) + f" for {hosts}"
+    hosts = f" for {', '.join(report['hostnames'])}" if report["hostnames"] else ""
+    yield click.style(f"{report['kind']} {report['namespace']}/{report['name']}", bold=True) + hosts
     for parent in report["parents"]:
         yield from _parent(parent)
     for rule in report["rules"]:
@@ -36,7 +36,8 @@ def _listener(each: Json, *, needed: bool) -> Iterator[str]:
     place = f"listener {each['listener']} (port {each['port']}, {each['protocol']})"
     obstacles = [f"{obstacle['object']} {obstacle['path']}: {obstacle['message']}" for obstacle in each["obstacles"]]
     if each["hosts"]:
-        yield f"      {GOOD} {place} serves it for {', '.join(each['hosts'])}"
+        hosts = f" for {', '.join(each['hosts'])}" if each["protocol"] in {"HTTP", "HTTPS", "TLS"} else ""
+        yield f"      {GOOD} {place} serves it{hosts}"
     elif needed:
         yield f"      {BAD} {place} does not serve it"
     else:

@@ -17,6 +17,7 @@ from gatewright.graph.attachment import BoundRoute
 from gatewright.graph.rules import Match, RuleFacts, StreamRule
 
 _PATHS: Final = {"Exact": "{}", "PathPrefix": "{}…", "RegularExpression": "~{}"}
+_STREAMS: Final = {"UDPRoute": "every datagram"}
 _LEVEL: Final = ("TCPRoute", "UDPRoute")  # routes that tell no connections apart: a listener has one
 
 
@@ -40,7 +41,8 @@ def report(world: World, key: g.RouteKey, bound: BoundRoute | None) -> Iterator[
             *_outdone(key, bound, rule, others),
             *_without_endpoints(world, rule),
         )
-        matches = tuple(_match(match.request) for match in _matches(rule))
+        whole = () if isinstance(rule, RuleFacts) else (_STREAMS.get(key.kind, "every connection"),)
+        matches = tuple(_match(match.request) for match in _matches(rule)) or whole
         yield RuleReport(f"spec.rules[{rule.index}]", matches, tuple(_leads_to(rule)), tuple(dict.fromkeys(problems)))
 
 
