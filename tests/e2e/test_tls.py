@@ -1,6 +1,7 @@
 """HTTPS listeners at the edge: which certificate a client is shown, and what becomes of one that cannot be used."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,8 +14,9 @@ from tests.support.certificates import Certificate, names, self_signed, shared
 from tests.support.clients import Tls, answers, ask, served_certificate
 from tests.support.load import Load
 from tests.support.objects import GATEWAY_CLASS, gateway, https, route, service, to
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 from tests.support.serving import Serving, serving, summary
+from tests.support.waiting import eventually
 
 RULE = to("one")
 GRANT = """
@@ -87,6 +89,32 @@ def test_several_certificates_of_a_listener(secured: Secured) -> None:
     """Among the certificates of one listener, too, the name decides: an exact one before a wildcard."""
     expected = {"a.several.test": "a.several.test", "b.several.test": "b.several.test", "c.several.test": "b.several.test"}
     assert expected == {host: secured.served(host) for host in expected}
+
+
+def test_a_certificate_for_each_kind_of_client(secured: Secured) -> None:
+    """A listener with an ECDSA and an RSA certificate for one name shows each client one that it can verify."""
+    modern, old = self_signed("kinds.test"), self_signed("kinds.test", rsa_key=True)
+    port = free_port()
+    secured.server.apply(
+        "kinds",
+        modern.secret("modern"),
+        old.secret("old"),
+        gateway("kinds", https("https", port, "modern", "old", hostname="kinds.test")),
+    )
+
+    def shown(ciphers: str) -> bytes | None:
+        context = Tls("kinds.test").context()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(ciphers)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname="kinds.test") as connection,
+        ):
+            return connection.getpeercert(binary_form=True)
+
+    eventually(lambda: listens(port), bool)
+    assert [modern.der, old.der] == [shown("ECDHE-ECDSA-AES128-GCM-SHA256"), shown("ECDHE-RSA-AES128-GCM-SHA256")]
+    secured.server.remove("kinds")
 
 
 def test_a_listener_for_any_host(secured: Secured) -> None:

@@ -20,12 +20,14 @@ from gatewright.graph.tables import (
     BOUND,
     CLUSTER_USES,
     ONLY,
+    PASSTHROUGH,
     PROXY_GATEWAYS,
     SETTINGS,
     BackendKey,
     ClusterKey,
     PolicyKey,
     PolicyTarget,
+    PoolKey,
     ProxyCluster,
 )
 from gatewright.status.conditions import BACKEND_TLS_POLICY, POLICY, Positive, conditions
@@ -86,14 +88,17 @@ def _ancestors(read: Read, key: PolicyKey, policy: Policy) -> tuple[set[Namespac
 def _backend_users(read: Read, target: PolicyTarget, section: str) -> tuple[set[NamespacedName], bool]:
     """The Gateways with routes to a backend; those to the port of this name, if there is one, which is the second answer."""
     kinds = [kind for kind, each in backend_tls.TARGETS.items() if each == (target.group, target.kind)]
-    users = [user for kind in kinds for user in read(BACKEND_USERS, BackendKey(kind, target.namespace, target.name)) or ()]
+    clusters = (each for kind in kinds for each in read(BACKEND_USERS, BackendKey(kind, target.namespace, target.name)) or ())
+    users = [each for each in clusters if not (isinstance(each.cluster, ClusterKey) and each.cluster.protocol == PASSTHROUGH)]
     of_section = [user for user in users if not section or _is_section(read, user, section)]
     known = bool(of_section) or not users or not section or _has_section(read, target, section)
     return {gateway for user in (of_section if known else users) for gateway in _gateways(read, user)}, known
 
 
 def _is_section(read: Read, user: ProxyCluster, section: str) -> bool:
-    return isinstance(user.cluster, ClusterKey) and section in backend_tls.sections(read, user.cluster)
+    cluster = user.cluster
+    members = [each for each, _ in cluster.members] if isinstance(cluster, PoolKey) else [cluster]
+    return any(isinstance(each, ClusterKey) and section in backend_tls.sections(read, each) for each in members)
 
 
 def _has_section(read: Read, target: PolicyTarget, section: str) -> bool:
