@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 import yaml
 
-from gatewright.api.envoyproxy import EnvoyProxySpec
+from gatewright.api.envoyproxy import EnvoyProxySpec, ProxyBootstrap
 from gatewright.api.meta import NamespacedName
 from gatewright.fleet.kube.objects import ManagedObject, managed_objects
 from gatewright.fleet.kube.workload import Installation, Owner, ServedPort, Workload
@@ -78,6 +78,43 @@ provider:
 """
 
 
+_THE_REST = """
+ipFamily: IPv6
+bootstrap: {type: JSONPatch, jsonPatches: [{op: remove, path: /overload_manager}]}
+provider:
+  type: Kubernetes
+  kubernetes:
+    envoyDeployment:
+      container:
+        image: "example.com/envoy:1"
+        securityContext: {runAsUser: 7}
+        resources: {claims: [{name: gpu}]}
+      patch: {type: JSONMerge, value: {metadata: {annotations: {patched: "yes"}}}}
+    envoyService:
+      loadBalancerIP: 192.0.2.7
+      type: LoadBalancer
+    envoyHpa:
+      name: scaler
+      maxReplicas: 4
+      metrics: [{type: Pods}]
+      behavior: {scaleUp: {}}
+      patch: {value: {metadata: {labels: {patched: "yes"}}}}
+    envoyPDB: {name: budget, maxUnavailable: 1, patch: {value: {metadata: {labels: {patched: "yes"}}}}}
+"""
+_ON_EVERY_NODE = """
+provider:
+  type: Kubernetes
+  kubernetes:
+    envoyDaemonSet:
+      name: on-every-node
+      pod: {labels: {team: red}}
+      container: {env: [{name: MORE, value: "1"}]}
+      patch: {value: {spec: {minReadySeconds: 3}}}
+"""
+SPECS: Final = (_EVERYTHING, _DAEMON_SET, _THE_REST, _ON_EVERY_NODE)
+"""What the EnvoyProxies of the cases say: together, all that can be said of Pods and Services."""
+
+
 class Case(NamedTuple):
     """A workload, and by whom it is run."""
 
@@ -97,6 +134,10 @@ def workload(parameters: str = "{}", **changes: object) -> Workload:
     return msgspec.structs.replace(wanted, **changes)
 
 
+def _bootstrap_of(parameters: str) -> object:
+    return yaml.safe_load(parameters)["bootstrap"]
+
+
 CASES: Final = {
     "default": Case(workload(owner=Owner("GatewayClass", "eg", "uid-1"))),
     "gateway-namespace": Case(
@@ -109,6 +150,12 @@ CASES: Final = {
         OWN_NAMESPACES,
     ),
     "everything": Case(workload(_EVERYTHING, proxy=ProxySpec(name="default/eg", drain_seconds=120), addresses=("10.1.2.3",))),
+    "the-rest": Case(
+        workload(
+            _THE_REST, proxy=ProxySpec(name="default/eg", bootstrap=msgspec.convert(_bootstrap_of(_THE_REST), ProxyBootstrap))
+        )
+    ),
+    "on-every-node": Case(workload(_ON_EVERY_NODE)),
     "merged-daemon-set": Case(
         workload(
             _DAEMON_SET,

@@ -1,11 +1,15 @@
 """The objects of a proxy in a cluster: all of them, written down, and the rules behind them one by one."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import msgspec
 import pytest
+import yaml
 
 from gatewright.api.gateway import Gateway
+from gatewright.api.meta import Model
+from gatewright.api.workloads import EnvoyProxyKubernetesProvider
 from gatewright.fleet.kube.objects import (
     AUTOSCALER,
     CONFIG_MAP,
@@ -25,7 +29,7 @@ from gatewright.fleet.kube.workload import (
     infrastructure,
     served_ports,
 )
-from tests.fleet.kube_cases import CASES, FOLDER, INSTALLATION, OWN_NAMESPACES, text_of, workload
+from tests.fleet.kube_cases import CASES, FOLDER, INSTALLATION, OWN_NAMESPACES, SPECS, text_of, workload
 
 
 def document(kind: ManagedKind, wanted: Workload, installation: Installation = INSTALLATION) -> dict[str, Any]:
@@ -38,6 +42,33 @@ def document(kind: ManagedKind, wanted: Workload, installation: Installation = I
 def test_objects_are_those_written_down(name: str) -> None:
     """Names, labels, selectors, ports, probes, hooks, volumes, security: every field that we decide."""
     assert (FOLDER / f"{name}.yaml").read_text() == text_of(managed_objects(*CASES[name]))
+
+
+def test_every_field_is_in_a_case() -> None:
+    """Whatever an EnvoyProxy can say of Pods, Services and their companions is said in one of the cases, and so written down."""
+    said = {path for text in SPECS for path in _paths(yaml.safe_load(text)["provider"]["kubernetes"])}
+
+    assert [] == sorted(_fields(EnvoyProxyKubernetesProvider) - said)
+
+
+def _paths(value: object, above: str = "") -> Iterator[str]:
+    yield above
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _paths(each, f"{above}.{name}".lstrip("."))
+
+
+def _fields(model: type[msgspec.Struct], above: str = "") -> set[str]:
+    """Paths of all fields; those that several have in common count once."""
+    found: set[str] = set()
+    for field in msgspec.structs.fields(model):
+        path = f"{above}.{field.encode_name}".lstrip(".")
+        nested = next(
+            (each for each in (field.type, *get_args(field.type)) if isinstance(each, type) and issubclass(each, Model)), None
+        )
+        shared = path in {"envoyDaemonSet.pod", "envoyDaemonSet.container"} or path.endswith(".patch")
+        found |= {path} if nested is None or shared else _fields(nested, path)
+    return found
 
 
 def test_names_are_readable_short_and_unique() -> None:
