@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,7 +119,8 @@ def test_translate(bed: Bed, shop: str) -> None:
 def test_validate(bed: Bed, shop: str) -> None:
     """Objects of a cluster by the rules of this version."""
     done = run(bed, "validate", "-n", shop)
-    assert (0, "", "no problems in 4 objects\n") == (done.returncode, done.stdout, done.stderr)
+    assert (0, "") == (done.returncode, done.stdout)
+    assert re.fullmatch(r"no problems in \d+ objects\n", done.stderr)  # GatewayClasses of other tests among them
 
 
 def test_a_cluster_that_does_not_answer(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from gatewright.world import ASKED, BY_KIND, build
 
 LOOK_SECONDS: Final = 0.2
 PATIENCE_SECONDS: Final = 30.0
+REFUSED: Final = ("401", "403")  # begin the message of a state when we may not list
 OURS: Final = tuple(kind for kind in KINDS if kind.group.startswith("gateway."))
 SETTINGS: Final = GraphSettings(shift_low_ports=True, host_addresses=None)
 """As `gatewright install` configures a control plane."""
@@ -104,17 +105,17 @@ async def _first(source: KubeSource, following: AsyncIterator[Batch]) -> Batch:
         return await anext(following)
 
     asked = asyncio.create_task(first())
+    failing: list[str] = []
     for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
         done, _ = await asyncio.wait([asked], timeout=LOOK_SECONDS)
         if done:
             return asked.result()
-        if refused := [state for state in source.states() if state.phase == "failing"]:
-            break
-    else:
-        refused = []
+        failing = [state.message for state in source.states() if state.phase == "failing"]
+        if any(message.startswith(REFUSED) for message in failing):
+            break  # what is not refused may pass: a server that starts, a kind that was just installed
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
-    reasons = "; ".join(dict.fromkeys(state.message for state in refused)) or f"no answer within {PATIENCE_SECONDS:g} seconds"
+    reasons = "; ".join(dict.fromkeys(failing)) or f"no answer within {PATIENCE_SECONDS:g} seconds"
     raise Failure(f"the cluster cannot be read: {reasons}")
 
 

@@ -80,7 +80,8 @@ class OwnRefusals:
     def __init__(self, api: Requests, namespace: str, identity: str) -> None:
         self._api = api
         self._identity = identity
-        self._path = f"/apis/{API_VERSION}/namespaces/{namespace}/leases/{PREFIX}{identity.lower()}"
+        self._name, self._namespace = f"{PREFIX}{identity.lower()}", namespace
+        self._path = f"/apis/{API_VERSION}/namespaces/{namespace}/leases/{self._name}"
         self._refusals: dict[Name, Refusal] = {}
         self._told = False
         self._wake = asyncio.Event()
@@ -123,7 +124,12 @@ class OwnRefusals:
         lease: dict[str, Any] = {
             "apiVersion": API_VERSION,
             "kind": "Lease",
-            "metadata": {"labels": {LABEL: "true"}, "annotations": {ANNOTATION: msgspec.json.encode(told[:MOST]).decode()}},
+            "metadata": {
+                "name": self._name,
+                "namespace": self._namespace,
+                "labels": {LABEL: "true"},
+                "annotations": {ANNOTATION: msgspec.json.encode(told[:MOST]).decode()},
+            },
             "spec": {
                 "holderIdentity": self._identity,
                 "leaseDurationSeconds": int(BELIEVED_SECONDS),
