@@ -138,5 +138,6 @@ def _status(world: World) -> None:
     for kind, ref in s.ROUTE_STATUS.items():
         world.derived(ref, g.ROUTE_KINDS[kind], partial(route_status.report, kind))
     world.derived(s.BACKEND_STATUS, g.BACKENDS, backend_status.report)
+    world.derived(s.X_BACKEND_STATUS, g.X_BACKENDS, backend_status.report_external)
     for kind, ref in s.POLICY_STATUS.items():
         world.derived(ref, g.POLICY_KINDS[kind], partial(policy_status.report, kind))

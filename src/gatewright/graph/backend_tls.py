@@ -15,6 +15,7 @@ from gatewright.api.backend import Backend, BackendTLSSettings, TLSSettings
 from gatewright.api.backendtlspolicy import SubjectAltName
 from gatewright.api.kinds import EXPERIMENTAL_GROUP, MULTICLUSTER_GROUP
 from gatewright.api.meta import NamespacedName
+from gatewright.api.xbackend import XBackend
 from gatewright.flow import Read
 from gatewright.graph import authorities, policies
 from gatewright.graph.authorities import Bundle
@@ -188,6 +189,22 @@ def _of_x_backend(read: Read, key: NamespacedName) -> UpstreamTls | None:
     if tls.validation.well_known_ca_certificates == "System":
         authority = "system"
     return UpstreamTls(authority, tls.validation.hostname, names=tls.validation.subject_alt_names, certificate=shown)
+
+
+def x_backend_problems(read: Read, backend: XBackend) -> tuple[Finding, ...]:
+    """Say what is wrong with what the TLS of an XBackend refers to."""
+    tls = backend.spec.tls
+    if tls is None or tls.mode == "None":
+        return ()
+    referrer = Referrer(EXPERIMENTAL_GROUP, "XBackend", backend.metadata.namespace)
+    findings: list[Finding] = []
+    if tls.client_certificate_ref is not None:
+        problem = certificate(read, referrer, tls.client_certificate_ref)[2]
+        findings += [_invalid(problem, f"{_PATH}.clientCertificateRef")] if problem else []
+    if tls.validation is not None:
+        _, found = authorities.resolve(read, referrer, tls.validation.ca_certificate_refs)
+        findings += [_invalid(each.message, f"{_PATH}.validation.caCertificateRefs[{each.place}]") for each in found]
+    return tuple(findings)
 
 
 def _with_policy(own: UpstreamTls | None, policy: BackendTLSPolicyFacts) -> UpstreamTls:

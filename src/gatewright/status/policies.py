@@ -92,7 +92,7 @@ def _backend_users(read: Read, target: PolicyTarget, section: str) -> tuple[set[
     users = [each for each in clusters if not (isinstance(each.cluster, ClusterKey) and each.cluster.protocol == PASSTHROUGH)]
     of_section = [user for user in users if not section or _is_section(read, user, section)]
     known = bool(of_section) or not users or not section or _has_section(read, target, section)
-    return {gateway for user in (of_section if known else users) for gateway in _gateways(read, user)}, known
+    return {gateway for user in (of_section if known else users) for gateway in gateways_of(read, user)}, known
 
 
 def _is_section(read: Read, user: ProxyCluster, section: str) -> bool:
@@ -105,7 +105,7 @@ def _has_section(read: Read, target: PolicyTarget, section: str) -> bool:
     return section in backend_tls.section_names(read, target)
 
 
-def _gateways(read: Read, user: ProxyCluster) -> Iterable[NamespacedName]:
+def gateways_of(read: Read, user: ProxyCluster) -> Iterable[NamespacedName]:
     """The Gateways that have routes to a cluster: of a proxy of several, not all need have."""
     sharing: Mapping[NamespacedName, Any] = read(PROXY_GATEWAYS, user.proxy) or {}
     if len(sharing) < 2:  # noqa: PLR2004 - more than one

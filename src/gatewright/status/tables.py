@@ -70,6 +70,7 @@ GATEWAY_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Gateway status")
 LISTENER_SET_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("ListenerSet status")
 ROUTE_STATUS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {kind: Ref(f"{kind} status") for kind in ROUTE_KINDS}
 BACKEND_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("Backend status")
+X_BACKEND_STATUS: Ref["NamespacedName", "StatusDocument"] = Ref("XBackend status")
 POLICY_STATUS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {
     kind: Ref(f"{kind} status") for kind in POLICY_KINDS
 }
@@ -80,5 +81,6 @@ DOCUMENTS: Final[Mapping[str, Ref["NamespacedName", "StatusDocument"]]] = {
     "ListenerSet": LISTENER_SET_STATUS,
     **ROUTE_STATUS,
     "Backend": BACKEND_STATUS,
+    "XBackend": X_BACKEND_STATUS,
     **POLICY_STATUS,
 }
