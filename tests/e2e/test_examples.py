@@ -3,27 +3,32 @@
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
 
 from tests.support.backends import Backend, http_backend
-from tests.support.certificates import Certificate
+from tests.support.certificates import Certificate, self_signed
 from tests.support.clients import Answer, Tls, answers, ask
 from tests.support.ports import free_port, listens
 from tests.support.serving import Serving, serving
+from tests.support.streams import StreamBackend, datagram, reached
 from tests.support.waiting import eventually
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
-GATEWAY_PORTS: Final = (8888, 8889, 8443)
+GATEWAY_PORTS: Final = (8888, 8889, 8443, 8881)
 BACKENDS: Final = {3000: "three", 3001: "one", 3002: "two"}  # ports of the demo backends in examples; who stands in for them
 
 
 TLS_BACKEND: Final = 3443
 CALL_BACKENDS: Final = {50051: "orders", 50052: "orders-next"}
+STREAM_BACKENDS: Final = {5001: "one", 5002: "two"}
+PASSED_BACKEND: Final = 5003
 
 
 class Asked(NamedTuple):
@@ -76,6 +81,7 @@ TOPICS: Final[Mapping[str, tuple[Asked, ...]]] = {
     "external-auth": (Asked("one", "guarded.example.com", "/page"), Asked("403", "guarded.example.com", "/closed")),
     "services": (Asked("404", "www.example.com"),),
     "https": (Asked("301 https://www.example.com:8443/page", "www.example.com", "/page"),),
+    "streams": (),
     "grpc": (Asked("one", "shop.example.com"), Asked("one", "shop.example.com", "/shop.Orders/Get", method="POST")),
     "mutual-tls": (Asked("secure", "www.example.com"),),
     "cross-namespace": (Asked("one", "shop.example.com"),),
@@ -136,15 +142,15 @@ class Example:
 @contextmanager
 def served(host: Host, topic: str) -> Iterator[Example]:
     """Serve an example with ports that are free, for the duration of the block."""
-    ports = {port: free_port() for port in (*GATEWAY_PORTS, *CALL_BACKENDS, TLS_BACKEND)}
+    ports = {port: free_port() for port in (*GATEWAY_PORTS, *CALL_BACKENDS, TLS_BACKEND, *STREAM_BACKENDS, PASSED_BACKEND)}
     made = host.server.state / "made"
     backends = {port: host.backends[name].port for port, name in BACKENDS.items()}
     folder = EXAMPLES / topic
     for path in folder.glob("*.yaml"):
         text = re.sub(r"(?<=port: )\d+", lambda port: str((ports | backends).get(int(port[0]), port[0])), path.read_text())
         host.server.put(path.stem, text)
-    if (folder / "certificate.py").exists():
-        host.server.put("secret", printed(folder / "certificate.py", "www.example.com"))
+    if any("name: www-example-com" in path.read_text() for path in folder.glob("*.yaml")):
+        host.server.put("secret", printed(EXAMPLES / "https" / "certificate.py", "www.example.com"))
     demo = None
     if (folder / "certificates.py").exists():
         host.server.put("secrets", printed(folder / "certificates.py", str(made)))
@@ -235,6 +241,25 @@ def test_calls_of_grpc(host: Host) -> None:
         eventually(lambda: called("/shop.Orders/Preview"), lambda answer: answer == "orders-next: hello", 20)
         assert "orders-next: hello" == called("/shop.Orders/Get", "version=next")
         assert "UNIMPLEMENTED" == called("/shop.Orders/Get", to="www.example.com")
+
+
+def test_streams_and_datagrams(host: Host) -> None:
+    """The script answers connections and datagrams; server names choose between what passes through and what ends here."""
+    with ExitStack() as stack, served(host, "streams") as example:
+        script = str(EXAMPLES / "streams" / "echo.py")
+        for port, name in STREAM_BACKENDS.items():
+            server = subprocess.Popen([sys.executable, script, str(example.ports[port]), name])
+            stack.callback(server.wait, 10)
+            stack.callback(server.terminate)
+            eventually(partial(listens, example.ports[port]), bool)
+        stack.enter_context(StreamBackend("vault", self_signed("vault.example.com"), example.ports[PASSED_BACKEND]))
+
+        found = Counter(reached(example.ports[8881]) for _ in range(100))
+        assert {"one", "two"} == set(found)
+        assert found["one"] > 3 * found["two"]
+        assert "one" == eventually(lambda: datagram(example.ports[8881]), "dropped".__ne__)
+        hosts = {"vault.example.com": "vault", "www.example.com": "two", "www.example.org": "closed"}
+        assert hosts == {name: reached(example.ports[8443], Tls(name).context(), name) for name in hosts}
 
 
 def test_all_endpoints_of_a_service_are_used(host: Host) -> None:

@@ -24,13 +24,13 @@ SECONDS: Final = 5.0
 class StreamBackend:
     """A running backend of connections; to be used as `with`. `names` are the server names that clients asked for."""
 
-    def __init__(self, name: str, certificate: Certificate | None = None) -> None:
+    def __init__(self, name: str, certificate: Certificate | None = None, port: int = 0) -> None:
         self.name = name
         self.names: list[str | None] = []
         self._context = server_context(certificate) if certificate else None
         if self._context is not None:
             self._context.sni_callback = lambda _socket, asked, _context: self.names.append(asked)
-        self._listening = socket.create_server((LOOPBACK, 0), backlog=256)
+        self._listening = socket.create_server((LOOPBACK, port), backlog=256)
         self.port: int = self._listening.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
