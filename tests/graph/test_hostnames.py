@@ -90,3 +90,14 @@ def test_the_owner_covers_the_host_and_no_other_that_does_is_more_specific(host:
 
     assert (owner is None) == (not takers)
     assert owner is None or all(hostnames.covers(each, owner) for each in takers)
+
+
+@given(own=HOSTNAMES, others=st.sets(HOSTNAMES, min_size=1), host=NAMES, most=st.sampled_from((0, 100)))
+def test_hosts_that_are_summed_up_take_nothing_from_their_neighbour(own: str, others: set[str], host: str, most: int) -> None:
+    """Whatever is the neighbour's stays so, and whatever is another's is that of one that stands for others."""
+    others.discard(own)
+    plain = hostnames.owner(host, (own, *others))
+    summed = hostnames.owner(host, (own, *hostnames.summed(others, own, most)))
+    assert own not in hostnames.summed(others, own, most)
+    if plain is not None:
+        assert (plain == own) == (summed == own)

@@ -4,6 +4,9 @@ A hostname is exact (`a.example.com`), a wildcard (`*.example.com`: one or more 
 suffix) or empty, which stands for all hosts. Source: Gateway API Listener.hostname and HTTPRouteSpec.hostnames.
 """
 
+from collections.abc import Collection
+from functools import lru_cache
+
 ALL = ""
 
 
@@ -41,3 +44,22 @@ def owner(hostname: str, listeners: tuple[str, ...]) -> str | None:
     """Return the most specific of the listeners' hostnames that takes all of `hostname` (GatewayHTTPListenerIsolation)."""
     takers = [pattern for pattern in listeners if covers(pattern, hostname)]
     return min(takers, key=specificity) if takers else None
+
+
+def summed(others: Collection[str], own: str, most: int) -> list[str]:
+    """Return hostnames that stand for all of `others`; more than `most` are summed up by their domains.
+
+    A domain of which `own` takes all is not summed up: what nobody else takes there is its own.
+    """
+    if len(others) <= most:
+        return sorted(others)
+    if own != ALL and not own.startswith("*."):  # takes no domain
+        return sorted(set(map(_domain, others)))
+    return sorted({host if covers(own, domain := _domain(host)) else domain for host in others})
+
+
+@lru_cache(maxsize=8192)
+def _domain(hostname: str) -> str:
+    """All hosts beside an exact one; a wildcard, or a name without a domain, stands for itself."""
+    label, dot, rest = hostname.partition(".")
+    return f"*.{rest}" if dot and label != "*" else hostname

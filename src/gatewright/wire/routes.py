@@ -15,6 +15,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 
 from gatewright.features.cors import preflight
 from gatewright.flow import Read
+from gatewright.graph import hostnames
 from gatewright.graph.attachment import BoundRoute, Place, rivals
 from gatewright.graph.filters import MAX_BODY_BYTES
 from gatewright.graph.rules import RuleFacts
@@ -31,6 +32,7 @@ _HOST_ROUTES: Final = route_pb.VirtualHost.ROUTES_FIELD_NUMBER
 _HOST_MATCHER: Final = route_pb.VirtualHost.MATCHER_FIELD_NUMBER
 _CONFIG_HOSTS: Final = route_pb2.RouteConfiguration.VIRTUAL_HOSTS_FIELD_NUMBER
 _MISDIRECTED: Final = 421
+_MOST_NAMED: Final = 128  # by more listeners on a port every one would name every other: they are summed up
 
 
 class VirtualHostBytes(msgspec.Struct, frozen=True, gc=False):
@@ -91,7 +93,9 @@ def route_configuration(read: Read, key: RouteConfigKey, listeners: Mapping[str,
         return None
     served = read(CONFIG_HOSTS, key)
     hosts = dict(served) if served else {}
-    others = sorted(rivals(read, key).keys() - listeners.keys()) if key.listener else []
+    others = []
+    if key.listener:  # it has one hostname
+        others = hostnames.summed(rivals(read, key).keys() - listeners.keys(), next(iter(listeners)), _MOST_NAMED)
     if len(listeners) > 1 or others:
         for hostname, listener in listeners.items():
             hosts.setdefault(hostname, field(_CONFIG_HOSTS, _host_head(listener, hostname)))
