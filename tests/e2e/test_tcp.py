@@ -1,5 +1,6 @@
 """TCP listeners at the edge: which backend a connection gets, and what becomes of open ones when anything changes."""
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -136,3 +137,19 @@ def test_open_connections_outlive_every_change_of_their_route(wired: Wired) -> N
             assert ["one", "here"] == [opened.backend, opened.says("here")]
         time.sleep(DRAIN_SECONDS * 1.4)
         assert ("here", "here") == (opened.says("here"), neighbour.says("here"))
+
+
+def test_a_control_plane_that_is_killed_ends_no_connection(server: Serving) -> None:
+    """Streams go on after it was killed, and what was changed in between takes effect when it is back."""
+    port = free_port()
+    with StreamBackend("one") as one, StreamBackend("two") as two:
+        server.put("gateway", GATEWAY_CLASS, gateway("edge", f"- {{name: first, protocol: TCP, port: {port}}}"))
+        server.put("services", service("one", one.port), service("two", two.port))
+        server.put("routes", route("all", "one"))
+        server.start()
+        with stream(port) as opened:
+            server.stop(signal.SIGKILL)
+            assert ("one", "away") == (reached(port), opened.says("away"))
+            server.put("routes", route("all", "two"))
+            server.start()
+            assert ("two", "back") == (reached(port), opened.says("back"))

@@ -38,10 +38,11 @@ def tls(name: str, port: int, hostname: str = "", *, secret: str = "") -> str:
 class Named:
     """A Gateway with TLS listeners of all kinds on one port, and backends of which `s-…` speak TLS themselves."""
 
-    def __init__(self, server: Serving, port: int, other: int) -> None:
+    def __init__(self, server: Serving, port: int, other: int, secured: StreamBackend) -> None:
         self.server = server
         self.port = port
         self.other = other
+        self.secured = secured
 
     def reached(self, server_name: str | None, port: int | None = None) -> str:
         """The backend that a client of this name gets to, or `closed`."""
@@ -79,7 +80,7 @@ def named() -> Iterator[Named]:
             http_route("web", to("web"), hostnames=["web.test"], parents="- {name: edge, sectionName: web}"),
         )
         server.start()
-        yield Named(server, port, other)
+        yield Named(server, port, other, next(each for each in backends if each.name == "s-one"))
 
 
 @pytest.fixture(autouse=True)
@@ -228,3 +229,23 @@ def test_what_is_no_tls_is_closed(named: Named) -> None:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: a.pass.test\r\n\r\n")
         with suppress(ConnectionResetError):
             assert b"" == plain.recv(100)
+
+
+def test_tls_is_made_anew_behind_a_listener_that_ends_it(named: Named) -> None:
+    """A backend's TLS settings count for the plain stream that is left, and not for what passes through."""
+    locked = f"""
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: locked, namespace: default}}
+spec:
+  endpoints: [{{ip: {{address: 127.0.0.1, port: {named.secured.port}}}}}]
+  tls: {{insecureSkipVerify: true, sni: backend.test}}
+"""
+    both = route("both", "locked", hostnames=["a.ends.test", "a.pass.test"])
+    both = both.replace("{name: locked, port: 80", "{group: gateway.envoyproxy.io, kind: Backend, name: locked")
+    named.secured.names.clear()
+    named.server.apply("routes", locked, both)
+
+    assert ("s-one", "s-one") == (named.reached("a.ends.test"), named.reached("a.pass.test"))
+    assert ("*.ends.test", "backend.test") == (named.shown("a.ends.test"), named.shown("a.pass.test"))
+    assert {"backend.test", "a.pass.test"} == set(named.secured.names)
