@@ -108,7 +108,7 @@ def test_an_object_that_cannot_be_read_keeps_its_last_good_version() -> None:
     store.put(reader.object(json.dumps(bad).encode()))
     settled = store.settle()
     assert () == settled.changes
-    assert ["kubernetes/secrets/default/a: Secret default/a: data[k]: 1 is not a string"] == [
+    assert ["kubernetes/secrets/default/a: Secret default/a: data[k]: 1 is not a string; put it in quotes"] == [
         str(problem) for problem in settled.problems["kubernetes/secrets/default/a"]
     ]
     store.put(reader.object(json.dumps(good).replace('"5"', '"7"').encode()))
@@ -118,3 +118,26 @@ def test_an_object_that_cannot_be_read_keeps_its_last_good_version() -> None:
     (change,) = store.settle().changes
     assert (A, None) == (change.key, change.object)
     assert isinstance(reader.object(json.dumps(good).encode()).object, Secret)
+
+
+def test_a_list_of_one_owners_objects_costs_what_it_has() -> None:
+    """Of thousands of slices, those of that Service are looked at: gone, if they are not listed, or have another owner now."""
+    kind = BY_NAME["EndpointSlice"]
+    reader = Reader(Resource(kind, "v1"))
+
+    def owner(key: NamespacedName, held: object) -> NamespacedName:
+        return NamespacedName(key.namespace, getattr(held, "owner", ""))
+
+    store = Store(kind, subject=owner)
+    sink = Groups(reader, store, (demand := Demand[NamespacedName]()), lambda: None)
+    demand.want({A, B})
+    for line in (event("a-1", 5, owner="a"), event("a-2", 6, owner="a"), event("b-1", 7, owner="b"), event("a-2", 8, owner="b")):
+        sink.line(line)
+    asked: list[str] = []
+
+    def covers(key: NamespacedName, _held: object) -> bool:
+        asked.append(key.name)
+        return True
+
+    store.merge(9, covers, {}, {A})
+    assert (["a-1"], {"a-2", "b-1"}) == (asked, {key.name for key in store.known()})

@@ -57,7 +57,7 @@ class Following:
         self.message = ""
         self.missing = False
         self._sinks: Mapping[str, Objects | Names] = {}
-        self.store = Store(kind, self._wants)
+        self.store = Store(kind, self._wants, self._subject if kind.name in BY_OWNER else None)
         self.demand: Demand[NamespacedName] | None = Demand() if on_demand and kind.name in ON_DEMAND else None
         self.spaces: Demand[str] | None = Demand() if scope.selector is not None and kind.namespaced else None
         self._client = client
@@ -200,13 +200,13 @@ class Following:
             raise Refused(failure(answer.status, answer.body))
 
     async def _fetch_owned(self, owners: tuple[NamespacedName, ...]) -> None:
+        asked = frozenset(owners)
         if len(owners) > 1:
-            asked = frozenset(owners)
             for place in self._scope.places(self.kind):
                 await self._fetch_list(place, {}, lambda key, held: self._subject(key, held) in asked, asked)
         elif self._visible(owners[0].namespace):
             query = {"labelSelector": slice_selector(owners[0].name)}
-            await self._fetch_list(owners[0].namespace, query, lambda key, held: self._subject(key, held) == owners[0])
+            await self._fetch_list(owners[0].namespace, query, lambda key, held: self._subject(key, held) in asked, asked)
 
     async def _fetch_space(self, namespaces: tuple[str, ...]) -> None:
         for namespace in namespaces:
@@ -223,5 +223,5 @@ class Following:
         with self.store.listing():
             async for page in all_pages(self._client, self.resource.list_path(place), query):
                 version = int(page.metadata.resource_version)
-                found.update(listed(self._reader, self.store, page.items or [], owners))
-            self.store.merge(version, lambda key, held: place in {EVERYWHERE, key.namespace} and covers(key, held), found)
+                found.update(listed(self._reader, self.store, page.items or [], None if query else owners))
+            self.store.merge(version, lambda key, held: place in {EVERYWHERE, key.namespace} and covers(key, held), found, owners)

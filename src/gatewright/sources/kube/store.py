@@ -7,6 +7,7 @@ false deletion.
 """
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple, TypeAlias
@@ -20,6 +21,7 @@ from gatewright.sources.kube.wire import Seen
 
 Wants: TypeAlias = Callable[[NamespacedName, msgspec.Struct | None], bool]
 Covers: TypeAlias = Callable[[NamespacedName, msgspec.Struct | None], bool]
+Subject: TypeAlias = Callable[[NamespacedName, msgspec.Struct | None], NamespacedName]
 Listed: TypeAlias = Mapping[NamespacedName, Seen | None]
 """What a list holds; None is an object at the version at which it is known already."""
 
@@ -46,9 +48,12 @@ class Settled(NamedTuple):
 class Store:
     """The objects of one kind. `wants` says which are kept; for an object that could not be read it is asked with None."""
 
-    def __init__(self, kind: Kind, wants: Wants = lambda _key, _object: True) -> None:
+    def __init__(self, kind: Kind, wants: Wants = lambda _key, _object: True, subject: Subject | None = None) -> None:
+        """Keep objects; with `subject`, it is known whom each belongs to: a list of one owner's objects costs what these are."""
         self.kind = kind
         self._wants = wants
+        self._subject = subject
+        self._owned: defaultdict[NamespacedName, set[NamespacedName]] = defaultdict(set)
         self._held: dict[NamespacedName, Seen] = {}
         self._published: dict[NamespacedName, msgspec.Struct] = {}
         self._touched: dict[NamespacedName, None] = {}
@@ -92,7 +97,10 @@ class Store:
             seen = msgspec.structs.replace(
                 seen, object=held.object
             )  # refused: the last good one stays; equal: one copy is enough
+        self._forget_owner(seen.key, held)
         self._held[seen.key] = seen
+        if self._subject is not None:
+            self._owned[self._subject(seen.key, seen.object)].add(seen.key)
         self._lives.add(seen.key)
         if held is None or held.object is not seen.object or held.problems != seen.problems:
             self._touched[seen.key] = None
@@ -120,14 +128,18 @@ class Store:
                 self._recent.clear()
                 self._merged.clear()
 
-    def merge(self, version: int, covers: Covers, listed: Listed) -> None:
-        """Of the objects that `covers` names, those `listed` were there at `version`, and no others."""
+    def merge(self, version: int, covers: Covers, listed: Listed, owners: AbstractSet[NamespacedName] | None = None) -> None:
+        """Of the objects that `covers` names, those `listed` were there at `version`, and no others.
+
+        With `owners`, those that `covers` names are all theirs.
+        """
         newer = [covered for made_at, covered in self._merged if made_at > version]
         for key, seen in listed.items():
             if seen is None or (key not in self._held and any(covered(key, seen.object) for covered in newer)):
                 continue  # known as it is, or a newer list was told first, and did not have it
             self.put(seen)
-        for key, held in list(self._held.items()):
+        known = self._held if owners is None else [key for owner in owners for key in self._owned.get(owner, ())]
+        for key, held in [(key, self._held[key]) for key in known]:
             if key not in listed and covers(key, held.object):
                 self.delete(key, version)
         if self._open:
@@ -182,6 +194,15 @@ class Store:
             self._recent[key] = version
 
     def _drop(self, key: NamespacedName) -> None:
-        if self._held.pop(key, None) is not None:
+        held = self._held.pop(key, None)
+        if held is not None:
+            self._forget_owner(key, held)
             self._touched[key] = None
             self._lives.add(key)
+
+    def _forget_owner(self, key: NamespacedName, held: Seen | None) -> None:
+        if self._subject is not None and held is not None:
+            owner = self._subject(key, held.object)
+            self._owned[owner].discard(key)
+            if not self._owned[owner]:
+                del self._owned[owner]
