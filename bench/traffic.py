@@ -18,6 +18,7 @@ import httpx
 
 from tests.support.clients import Connection, Tls
 from tests.support.ports import LOOPBACK
+from tests.support.streams import stream
 
 PAUSE_SECONDS: Final = 0.0005
 GRPC_METHOD: Final = "/bench.Echo/Name"
@@ -146,12 +147,24 @@ def _grpc(target: Target) -> Iterator[Ask]:
         yield ask
 
 
+@contextmanager
+def _tcp(target: Target) -> Iterator[Ask]:
+    def ask() -> str:
+        with stream(target.port) as opened:
+            if not opened.backend:
+                raise Wrong("lost: closed")
+            return opened.backend
+
+    yield ask
+
+
 CLIENTS: Final[Mapping[str, Callable[[Target], Any]]] = {
     "HTTP/1.1 kept": _kept,
     "HTTP/1.1 fresh": _fresh,
     "HTTP/2": _http2,
     "TLS": _tls,
     "gRPC": _grpc,
+    "TCP": _tcp,
 }
 
 

@@ -20,11 +20,12 @@ from typing import Any, Final, NamedTuple
 
 from bench.lab import show
 from bench.traffic import GOOD, Target, Traffic, grpc_backend
-from tests.support.backends import http_backend
+from tests.support.backends import ServerTls, http_backend
 from tests.support.certificates import Certificate, self_signed
-from tests.support.objects import GATEWAY_CLASS, documents, gateway, https, route, service, to
+from tests.support.objects import GATEWAY_CLASS, documents, gateway, https, route, service, stream_route, to
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.serving import Serving, serving
+from tests.support.streams import StreamBackend
 
 HOST: Final = "change.test"
 STEADY: Final = "steady.test"
@@ -39,12 +40,14 @@ class Stage(NamedTuple):
     http: int
     https: int
     extra: int
+    stream: int
     ports: dict[str, int]
     certificates: tuple[Certificate, Certificate]
 
     def edge(self, *, listeners: str = "") -> str:
         """The Gateway, with these listeners besides its own."""
         own = f"- {{name: http, protocol: HTTP, port: {self.http}}}\n" + https("https", self.https, "shown")
+        own += f"- {{name: stream, protocol: TCP, port: {self.stream}}}\n"
         return documents(GATEWAY_CLASS, gateway("edge", own + listeners))
 
 
@@ -116,13 +119,42 @@ def _service_pointed(stage: Stage, turn: int) -> str:
 
 
 def _endpoints(stage: Stage, turn: int) -> str:
-    ports = [[stage.ports["one"]], list(stage.ports.values()), [stage.ports["two"]], list(stage.ports.values())][turn % 4]
+    both = [stage.ports[name] for name in NAMES]
+    ports = [[stage.ports["one"]], both, [stage.ports["two"]], both][turn % 4]
     stage.server.put("change", service("moving", *ports), route("change", to("moving"), hostnames=[HOST]))
     return ("one", "", "two", "")[turn % 4]
 
 
 def _certificate(stage: Stage, turn: int) -> str:
     stage.server.put("secret", stage.certificates[turn % 2].secret("shown"))
+    return ""
+
+
+def _authority(stage: Stage, turn: int) -> str:
+    """The authorities of a backend that speaks TLS are one, and two, and one again."""
+    both = Certificate(b"".join(each.certificate for each in reversed(stage.certificates)), b"", b"")
+    trusted = (stage.certificates[0], both)[turn % 2].config_map("authority")
+    secure = (service("secure", stage.ports["secure"]), route("change", to("secure"), hostnames=[HOST]))
+    stage.server.put("change", *secure, trusted, _TLS_POLICY)
+    return "secure"
+
+
+def _policy(stage: Stage, turn: int) -> str:
+    """A policy of a backend comes and goes."""
+    budget = """
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackendTrafficPolicy
+metadata: {name: budget, namespace: default}
+spec:
+  targetRefs: [{group: "", kind: Service, name: one}]
+  retryConstraint: {budget: {percent: 20, interval: 10s}}
+"""
+    stage.server.put("change", route("change", to("one"), hostnames=[HOST]), *([budget] if turn % 2 else []))
+    return "one"
+
+
+def _stream_flipped(stage: Stage, turn: int) -> str:
+    stage.server.put("stream", stream_route("TCPRoute", "stream", f"stream-{NAMES[turn % 2]}", parents=_STREAM))
     return ""
 
 
@@ -178,6 +210,9 @@ CHANGES: Final[dict[str, Change]] = {
     "Service re-pointed": _service_pointed,
     "endpoints rolled": _endpoints,
     "certificate rotated": _certificate,
+    "authority of a backend rotated": _authority,
+    "policy attached and detached": _policy,
+    "TCPRoute flipped": _stream_flipped,
     "listener added and removed": _listener,
     "ReferenceGrant revoked and restored": _grant,
     "listener that Envoy refuses": _refused,
@@ -216,7 +251,7 @@ def _under_load(stage: Stage, name: str, turns: int) -> dict[str, Any]:
             traffic.expected = {HOST: expected} if expected else {}
             time.sleep(max(0.02, started + (turn + 1) * TURN_SECONDS - time.monotonic()))
     traffic.expected = {}
-    stage.server.tidy("gateway", "secret", "steady")
+    stage.server.tidy("gateway", "secret", "steady", "stream")
     outcomes = sum(traffic.outcomes.values(), Counter[str]())
     wrong = {each: count for each, count in outcomes.items() if each != GOOD}
     stale = sum(count for each, count in wrong.items() if each.startswith("stale"))
@@ -239,15 +274,29 @@ def _stage() -> Iterator[Stage]:
         server = stack.enter_context(serving())
         ports = {name: backend.port for name, backend in backends.items()}
         certificates = (self_signed("*.test"), self_signed("*.test"))
-        stage = Stage(server, free_port(), free_port(), taken.getsockname()[1], ports, certificates)
+        ports["secure"] = stack.enter_context(http_backend("secure", ServerTls(certificates[0]))).port
+        streams = {f"stream-{name}": stack.enter_context(StreamBackend(name)).port for name in NAMES}
+        stage = Stage(server, free_port(), free_port(), taken.getsockname()[1], free_port(), ports, certificates)
         server.put("gateway", stage.edge())
         server.put("secret", certificates[0].secret("shown"))
-        services = documents(*(service(name, port) for name, port in ports.items()), service("calls", calls))
+        services = documents(*(service(name, port) for name, port in ({"calls": calls} | ports | streams).items()))
+        server.put("stream", stream_route("TCPRoute", "stream", "stream-one", parents=_STREAM))
         server.put("steady", services, route("steady", to("one"), hostnames=[STEADY]), _GRPC)
         server.start()
         yield stage
 
 
+_STREAM: Final = "- {name: edge, sectionName: stream}"
+_TLS_POLICY: Final = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: secure, namespace: default}
+spec:
+  targetRefs: [{group: "", kind: Service, name: secure}]
+  validation:
+    hostname: secure.test
+    caCertificateRefs: [{group: "", kind: ConfigMap, name: authority}]
+"""
 _GRPC: Final = """
 apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
