@@ -30,6 +30,7 @@ from tests.kubernetes.cluster import CONTROLLER, Objects, in_parallel, resource
 from tests.kubernetes.installed import KUBECTL, SYSTEM, Installed, backend, eventually, gateway
 
 PATIENCE: Final = 40.0
+SILENCE: Final = 3600.0  # while other things are made, nothing is heard of routes
 REST: Final = 3.0  # in which what a load has stirred up settles
 ROUTES: Final = resource("HTTPRoute")
 
@@ -94,7 +95,7 @@ class Watched:
         self._version = version
         while True:
             query = {"watch": "1", "resourceVersion": self._version}
-            async with client.stream(ROUTES.list_path(namespace), query, silence=PATIENCE) as stream:
+            async with client.stream(ROUTES.list_path(namespace), query, silence=SILENCE) as stream:
                 rest = b""
                 async for piece in stream.pieces:
                     *lines, rest = (rest + piece).split(b"\n")

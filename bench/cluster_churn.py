@@ -25,7 +25,7 @@ from gatewright.sources.kube.credentials import Credentials
 from tests.kubernetes.cluster import Objects, in_parallel
 from tests.kubernetes.installed import Installed
 
-HANDS: Final = 16
+HANDS: Final = 32
 SAMPLE_SECONDS: Final = 5.0
 NAMESPACE: Final = "default"
 METRICS_PORT: Final = 19001
