@@ -6,6 +6,7 @@ a user has it: manifests, ServiceAccounts, permissions, certificates, Services.
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ SYSTEM: Final = "envoy-gateway-system"
 KUBECTL: Final = shutil.which("kubectl") or "kubectl"
 PATIENCE: Final = 60.0
 ECHO: Final = "registry.k8s.io/gateway-api/echo-basic:v1"
+EARLIER: Final = "gatewright/gatewright:0.0.1"
 Json = Any
 
 SCRIPT = """#!/bin/sh
@@ -44,9 +46,20 @@ class Installed:
     @contextlib.contextmanager
     def up(cls, folder: Path, name: str, *arguments: str) -> Iterator[Self]:
         """Start a cluster, and install with these arguments to `gatewright install`."""
+        with cls.bare(folder, name) as cluster:
+            cluster.apply(printed(*arguments))
+            yield cluster
+
+    @classmethod
+    @contextlib.contextmanager
+    def bare(cls, folder: Path, name: str, earlier: Path = ROOT) -> Iterator[Self]:
+        """Start a cluster with the CRDs of the Gateway API and DNS, and nothing else.
+
+        The image of version `EARLIER` runs the working copy `earlier`, that of any other one this one.
+        """
         cluster = cls(name, folder / "kubeconfig")
         images = folder / "images.yaml"
-        images.write_text(yaml.safe_dump(_images(folder)))
+        images.write_text(yaml.safe_dump(_images(folder, earlier)))
         command: list[str | Path] = [BED, "up", "--name", name, "--kubeconfig", cluster.kubeconfig, "--scheduler=false"]
         command += ["--images", images, "--crds", CRDS, "--data"]
         with (
@@ -57,10 +70,6 @@ class Installed:
             try:
                 said = process.stdout.readline() if process.stdout else ""
                 assert said.startswith("ready"), f"the cluster did not start: {said}{(folder / 'bed.log').read_text()[-2000:]}"
-                printed = subprocess.run(
-                    [sys.executable, "-m", "gatewright", "install", *arguments], capture_output=True, text=True, check=True
-                )
-                cluster.apply(printed.stdout)
                 cluster.apply((TESTBED / "dns.yaml").read_text())
                 yield cluster
             finally:
@@ -126,6 +135,13 @@ class Installed:
         return holder
 
 
+def printed(*arguments: str, source: Path = ROOT) -> str:
+    """What `gatewright install` prints, that of a working copy."""
+    command = [sys.executable, "-m", "gatewright", "install", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(source / "src")}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+
+
 def eventually(ask: Callable[[], Json], holds: Callable[[Json], object], seconds: float = PATIENCE) -> Json:
     """The first answer that `holds`."""
     until = time.monotonic() + seconds
@@ -142,7 +158,7 @@ def _is_programmed(gateway: Json) -> bool:
     return bool(found.get("status") == "True" and found.get("observedGeneration") == generation)
 
 
-def _images(folder: Path) -> Json:
+def _images(folder: Path, earlier: Path) -> Json:
     """The test cluster's own table, with our image and the Envoy that we have."""
     script = folder / "gatewright"
     script.write_text(SCRIPT.format(version=f"{sys.version_info.major}.{sys.version_info.minor}"))
@@ -159,7 +175,8 @@ def _images(folder: Path) -> Json:
     for image in table["images"]:
         image["files"] = {inside: str(TESTBED / path) for inside, path in (image.get("files") or {}).items()}
     ours = {"match": "docker.io/gatewright/gatewright:*", "entrypoint": ["/usr/local/bin/gatewright"], "files": files}
-    return {"images": [ours, *table["images"]]}
+    theirs = {**ours, "match": f"docker.io/{EARLIER}", "files": {**files, "/opt/gatewright/src": str(earlier / "src")}}
+    return {"images": [theirs, ours, *table["images"]]}
 
 
 def backend(name: str, namespace: str = "default") -> str:
