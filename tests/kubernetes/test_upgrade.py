@@ -1,7 +1,7 @@
 """Installing, upgrading and removing, as docs/kubernetes.md says: by what `gatewright install` prints, and by Helm.
 
 Requests come in all the while, and none is lost. In the end there is what there was before, and what is the users' own.
-The version before is the commit before. Helm is not a part of this project: where there is no `helm` on the PATH, its test says so.
+The version before is the commit before. Helm is not a part of this project: without `helm` on the PATH, its test says so.
 """
 
 import io
