@@ -28,6 +28,7 @@ from tests.kubernetes.installed import Installed
 HANDS: Final = 32
 SAMPLE_SECONDS: Final = 5.0
 NAMESPACE: Final = "default"
+PATIENCE: Final = 120.0  # with a machine that does other things as well
 METRICS_PORT: Final = 19001
 WATCHES: Final = "gatewright_source_watches{"
 LISTS: Final = "gatewright_source_lists{"
@@ -176,7 +177,7 @@ async def _sampled(task: "asyncio.Task[None]") -> Usage:
 def _watches(cluster: Installed) -> tuple[int, int]:
     """How many watches and lists all replicas have begun since their start."""
     texts = [
-        cluster.inside("curl", "-s", f"http://{pod['status']['podIP']}:{METRICS_PORT}/metrics").stdout
+        cluster.inside("curl", "-s", f"http://{pod['status']['podIP']}:{METRICS_PORT}/metrics", timeout=PATIENCE).stdout
         for pod in cluster.pods("control-plane=envoy-gateway")
     ]
     lines = [line for text in texts for line in text.splitlines()]
