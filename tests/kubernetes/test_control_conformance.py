@@ -14,7 +14,7 @@ from tests.kubernetes.cluster import measured
 from tests.kubernetes.conftest import missing
 from tests.kubernetes.installed import SYSTEM, Installed
 
-PROFILES = ("GATEWAY-HTTP", "GATEWAY-GRPC")
+PROFILES = ("GATEWAY-HTTP", "GATEWAY-GRPC", "GATEWAY-TLS", "GATEWAY-TCP", "GATEWAY-UDP")
 """The profiles of the suite that we claim. `CONFORMANCE_PROFILES` narrows a run, or has one judged before it is claimed."""
 
 SUITE_SECONDS = 900
