@@ -33,7 +33,7 @@ from gatewright.status import listenersets as listener_set_status
 from gatewright.status import policies as policy_status
 from gatewright.status import routes as route_status
 from gatewright.status import tables as s
-from gatewright.wire import clusters, endpoints, path_tree, secrets, streams
+from gatewright.wire import clusters, credentials, endpoints, path_tree, secrets, streams
 from gatewright.wire import listeners as wire_listeners
 from gatewright.wire import routes as wire_routes
 from gatewright.wire import tables as w
@@ -43,6 +43,8 @@ DELIVERED: Final[Mapping[s.What, Ref[Any, Resource]]] = {
     "cluster": w.CLUSTERS,
     "endpoints": w.ENDPOINTS,
     "secret": w.TLS_SECRETS,
+    "credential": w.CREDENTIALS,
+    "subscriber": w.CREDENTIAL_SUBSCRIBERS,
     "authorities": w.CA_BUNDLES,
     "listener": w.LISTENERS,
     "routes": w.ROUTE_CONFIGS,
@@ -102,6 +104,7 @@ def _graph(world: World) -> None:
     world.derived(g.BOUND, g.ROUTES, routes.attach)  # parents and hosts
     world.index(g.ATTACHED, g.BOUND, attachment.attached)
     world.index(g.CLUSTER_USES, g.BOUND, routes.clusters)
+    world.index(g.CREDENTIAL_USES, g.BOUND, routes.credentials)
     world.derived(g.WANTED_CLUSTERS, g.CLUSTER_USES, routes.wanted)
     world.index(g.BACKEND_USERS, g.WANTED_CLUSTERS, backend_tls.by_backend)
     world.derived(g.CLUSTER_TLS, g.WANTED_CLUSTERS, backend_tls.of_cluster)
@@ -123,6 +126,8 @@ def _wire(world: World) -> None:
     world.derived(w.CLUSTERS, g.WANTED_CLUSTERS, clusters.render)
     world.derived(w.ENDPOINTS, g.WANTED_CLUSTERS, endpoints.render)  # their own path
     world.derived(w.TLS_SECRETS, g.SECRET_USES, secrets.render)  # a rotation touches these alone
+    world.derived(w.CREDENTIALS, g.CREDENTIAL_USES, credentials.render)
+    world.derived(w.CREDENTIAL_SUBSCRIBERS, g.CREDENTIAL_USES, credentials.render_subscriber)
     world.derived(w.CA_BUNDLES, g.BUNDLE_USES, secrets.render_bundle)
     world.index(w.STREAM_ROUTES, g.BOUND, streams.by_host)
     world.derived(w.STREAMS, w.STREAM_ROUTES, streams.render)  # what route configurations are to requests

@@ -79,6 +79,7 @@ TOPICS: Final[Mapping[str, tuple[Asked, ...]]] = {
     "headers-and-timeouts": (Asked("one", "headers.example.com"), Asked("504", "timeouts.example.com", "/slow/3")),
     "sessions-and-retries": (Asked("one", "retries.example.com", "/fails/3/cut/any"),),
     "external-auth": (Asked("one", "guarded.example.com", "/page"), Asked("403", "guarded.example.com", "/closed")),
+    "credentials": (Asked("one", "credentials.example.com"),),
     "services": (Asked("404", "www.example.com"),),
     "https": (Asked("301 https://www.example.com:8443/page", "www.example.com", "/page"),),
     "streams": (),
@@ -222,6 +223,13 @@ def test_headers_are_changed(host: Host) -> None:
         answer = example.get("headers.example.com", headers={"x-internal": "secret", "x-from": "client"})
         seen = answer.seen["headers"]
         assert ("gateway", None, "no-store") == (seen["x-from"], seen.get("x-internal"), answer.headers["cache-control"])
+
+
+def test_a_credential_is_sent(host: Host) -> None:
+    """In place of what the client says."""
+    with served(host, "credentials") as example:
+        answer = example.get("credentials.example.com", headers={"authorization": "mine"})
+        assert "Basic dXNlcjpwYXNzd29yZA==" == answer.seen["headers"]["authorization"]
 
 
 def test_calls_of_grpc(host: Host) -> None:

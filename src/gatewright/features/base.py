@@ -6,6 +6,7 @@ cluster of it). It sees the match and the listener it is rendered for, and nothi
 
 import msgspec
 from envoy.config.route.v3 import route_components_pb2 as route_pb
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
@@ -17,7 +18,7 @@ from gatewright.api.httproutefilter import HTTPRouteFilterSpec
 class Placement(msgspec.Struct, frozen=True):
     """What a filter is rendered for: the match, the listener, and what the filter refers to.
 
-    That is the cluster of a mirror or an authorizer, or an HTTPRouteFilter and the text of its body.
+    That is the cluster of a mirror or an authorizer, or an HTTPRouteFilter, the text of its body and where its credential is.
     """
 
     match: HTTPRouteMatch
@@ -26,6 +27,7 @@ class Placement(msgspec.Struct, frozen=True):
     cluster: str = ""
     extension: HTTPRouteFilterSpec | None = None
     body: str = ""
+    credential: SdsSecretConfig | None = None
 
 
 class RouteFilter:

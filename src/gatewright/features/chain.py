@@ -6,7 +6,7 @@ order is Envoy Gateway's (conventions, section 3). A feature that needs a filter
 
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 
-from gatewright.features import cors, external_auth, grpc, session
+from gatewright.features import cors, credentials, external_auth, grpc, session
 from gatewright.features.slots import slot
 
 
@@ -17,4 +17,5 @@ def http_filters() -> list[HttpFilter]:
         slot(external_auth.NAME),
         session.http_filter(),
         *grpc.http_filters(),
+        slot(credentials.NAME),
     ]

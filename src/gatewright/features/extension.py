@@ -1,4 +1,4 @@
-"""ExtensionRef to an HTTPRouteFilter: rewrites by regular expression, hosts taken from elsewhere, and direct responses.
+"""ExtensionRef to an HTTPRouteFilter: rewrites by regular expression, hosts taken from elsewhere, credentials, and direct responses.
 
 A direct response answers instead of a backend. Its body may hold Envoy's command operators (`%REQ(:PATH)%`), as in Envoy
 Gateway; any other percent sign is itself. Sources: Envoy Gateway HTTPRouteFilter; Envoy RouteAction,
@@ -13,7 +13,7 @@ from envoy.config.route.v3 import route_components_pb2 as route_pb
 
 from gatewright.api.filters import HTTPFilter
 from gatewright.api.httproutefilter import HTTPDirectResponseFilter, HTTPHostnameModifier, HTTPURLRewriteFilter
-from gatewright.features import operators, paths
+from gatewright.features import credentials, operators, paths
 from gatewright.features.base import Placement, RouteFilter
 from gatewright.features.headers import options
 
@@ -32,9 +32,12 @@ class Extension(RouteFilter):
             return route_pb.Route()
         if placement.extension.direct_response is not None:
             return _response(placement.extension.direct_response, placement.body)
+        route = route_pb.Route()
         if placement.extension.url_rewrite is not None:
-            return route_pb.Route(route=_rewrite(placement.extension.url_rewrite))
-        return route_pb.Route()
+            route.route.CopyFrom(_rewrite(placement.extension.url_rewrite))
+        if placement.extension.credential_injection is not None and placement.credential is not None:
+            route.MergeFrom(credentials.route(placement.extension.credential_injection, placement.credential))
+        return route
 
 
 def _rewrite(rewrite: HTTPURLRewriteFilter) -> route_pb.RouteAction:

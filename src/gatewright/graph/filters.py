@@ -16,7 +16,7 @@ from gatewright.api.meta import NamespacedName
 from gatewright.api.references import LocalObjectReference
 from gatewright.features import ROUTE_FILTERS
 from gatewright.flow import Read
-from gatewright.graph import backends, regexes
+from gatewright.graph import backends, credentials, regexes
 from gatewright.graph.findings import ACCEPTED, RESOLVED_REFS, Finding, kind_name, of
 from gatewright.graph.rules import RuleFilter
 from gatewright.graph.tables import CONFIG_MAPS, HTTP_ROUTE_FILTERS, RouteKey
@@ -113,6 +113,8 @@ def _clashes(filters: list[RuleFilter], path: str) -> tuple[Finding, ...]:
         return (Finding(ACCEPTED, "IncompatibleFilters", message, f"{path}[{forwarding[0]}]"),)
     if sum(each.extension is not None and bool(each.extension.matches) for each in filters) > 1:
         return (Finding(ACCEPTED, "IncompatibleFilters", "more than one filter adds matches", path),)
+    if sum(each.credential is not None for each in filters) > 1:
+        return (Finding(ACCEPTED, "IncompatibleFilters", "more than one filter sends a credential", path),)
     done = [part for each in filters for part in (*_rewritten(each), *(("authorization",) if each.spec.external_auth else ()))]
     twice = next((part for part in done if done.count(part) > 1), None)
     message = f"more than one filter {'does the' if twice == 'authorization' else 'rewrites the'} {twice}"
@@ -144,13 +146,17 @@ def _extension(
     problems += [
         Finding(ACCEPTED, "UnsupportedValue", f"HTTPRouteFilter {key}: {each}", path) for each in _unsupported(route, found.spec)
     ]
-    return RuleFilter(spec, extension=found.spec, body=body), tuple(problems)
+    credential = None
+    if found.spec.credential_injection is not None:
+        injected = found.spec.credential_injection
+        credential, unusable = credentials.resolve(read, route.namespace, injected, path)
+        problems += [replace(unusable, message=f"HTTPRouteFilter {key}: {unusable.message}")] if unusable else []
+    return RuleFilter(spec, extension=found.spec, body=body, credential=credential), tuple(problems)
 
 
 def _unsupported(route: RouteKey, spec: HTTPRouteFilterSpec) -> list[str]:
     """Say what of an HTTPRouteFilter cannot be honoured on a route."""
-    problems = ["spec.credentialInjection is not supported yet"] if spec.credential_injection else []
-    problems += [
+    problems = [
         regexes.problem(cookie.value) for match in spec.matches for cookie in match.cookies if cookie.type == "RegularExpression"
     ]
     status = spec.direct_response.status_code if spec.direct_response else None

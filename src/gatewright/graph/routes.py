@@ -25,7 +25,7 @@ from gatewright.graph.filters import RuleFilters
 from gatewright.graph.findings import Finding
 from gatewright.graph.matches import Matches
 from gatewright.graph.rules import RouteFacts, RuleFacts, Share, StreamRule
-from gatewright.graph.tables import ROUTE_FACTS, DatagramKey, ProxyCluster, RouteKey, WantedCluster
+from gatewright.graph.tables import ROUTE_FACTS, DatagramKey, ProxyCluster, ProxySecret, RouteKey, WantedCluster
 
 if TYPE_CHECKING:
     from gatewright.graph.tables import Route
@@ -66,6 +66,16 @@ def clusters(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ProxyCluster, R
     del key
     for cluster in needed(route, route.places):
         yield cluster, route.key, None
+
+
+def credentials(key: RouteKey, route: BoundRoute) -> Iterator[tuple[ProxySecret, RouteKey, None]]:
+    """Spread a route over the credentials that its backends are sent, proxy by proxy."""
+    named = dict.fromkeys(secret for rule in route.facts.rules for secret in rule.credentials)
+    if named:
+        proxies = dict.fromkeys(host.proxy for place in route.places for host in place.hosts)
+        for proxy in proxies:
+            for secret in named:
+                yield ProxySecret(proxy, secret), key, None
 
 
 def needed(route: BoundRoute, places: Iterable[Place]) -> Iterator[ProxyCluster]:

@@ -8,6 +8,7 @@ import msgspec
 from gatewright.api.filters import HTTPFilter
 from gatewright.api.httproute import HTTPRouteMatch, HTTPRouteRule
 from gatewright.api.httproutefilter import HTTPCookieMatch, HTTPRouteFilterSpec
+from gatewright.api.meta import NamespacedName
 from gatewright.features.session import Session
 from gatewright.graph.findings import ACCEPTED, Finding, of
 from gatewright.graph.tables import AnyCluster, ClusterKey, FailoverKey
@@ -29,12 +30,16 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class RuleFilter(msgspec.Struct, frozen=True):
-    """A filter with what it refers to: the cluster of a mirror or authorizer, or an HTTPRouteFilter and the body it answers."""
+    """A filter with what it refers to: the cluster of a mirror or authorizer, or an HTTPRouteFilter.
+
+    Of that, too, what it refers to: the `body` it answers, and the Secret of the `credential` that it sends.
+    """
 
     spec: HTTPFilter
     cluster: ClusterKey | None = None
     extension: HTTPRouteFilterSpec | None = None
     body: str = ""
+    credential: NamespacedName | None = None
 
     @property
     def answers(self) -> bool:
@@ -83,6 +88,11 @@ class StreamRule(msgspec.Struct, frozen=True):
         """Every cluster that the rule may lead to."""
         return () if self.broken else _reached(cluster for share in self.shares for cluster in share.clusters)
 
+    @property
+    def credentials(self) -> tuple[NamespacedName, ...]:
+        """The Secrets whose credentials backends are sent."""
+        return ()
+
 
 def _reached(named: Iterable[AnyCluster]) -> tuple[AnyCluster, ...]:
     """These clusters and those behind them, once."""
@@ -124,6 +134,12 @@ class RuleFacts(StreamRule, frozen=True, kw_only=True):
             return ()
         named = [] if self.answers else [cluster for share in self.shares for cluster in share.clusters]
         return _reached((*named, *(each.cluster for each in self.filters if each.cluster is not None)))
+
+    @property
+    def credentials(self) -> tuple[NamespacedName, ...]:
+        """The Secrets whose credentials backends are sent."""
+        named = () if self.broken or self.answers else self.all_filters
+        return tuple(each.credential for each in named if each.credential is not None)
 
 
 class RouteFacts(msgspec.Struct, frozen=True):

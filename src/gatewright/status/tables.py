@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from gatewright.status.document import StatusDocument
 
 
-What: TypeAlias = Literal["cluster", "endpoints", "secret", "authorities", "listener", "routes", "streams"]
+What: TypeAlias = Literal[
+    "cluster", "endpoints", "secret", "credential", "subscriber", "authorities", "listener", "routes", "streams"
+]
 
 
 class DeliveryKey(NamedTuple):

@@ -43,7 +43,7 @@ from gatewright.wire.config_source import ads
 from gatewright.wire.encoding import packed, serialised
 from gatewright.wire.resource import CLUSTER, Resource, resource
 
-_HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _BUFFER_BYTES: Final = 32768
 _CONNECT_TIMEOUT: Final = Duration(seconds=10)
 _H2C: Final = frozenset({"kubernetes.io/h2c", "gateway.envoyproxy.io/h2c", "grpc"})
@@ -113,7 +113,7 @@ def _set_protocols(read: Read, cluster: cluster_pb2.Cluster, names: frozenset[st
         cluster.transport_socket.CopyFrom(upstream_tls.transport_socket(read, tls))
         options = upstream_tls.options(tls, speaks_http2=bool(names & _H2C), speaks_http1=bool(names & _WEBSOCKET))
     if options is not None:
-        cluster.typed_extension_protocol_options[_HTTP_OPTIONS].CopyFrom(packed(options))
+        cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(packed(options))
 
 
 def _failover(key: FailoverKey) -> cluster_pb2.Cluster:

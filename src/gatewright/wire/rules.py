@@ -22,6 +22,8 @@ from gatewright.features import ROUTE_FILTERS, Placement, grpc, session
 from gatewright.features.limits import limits
 from gatewright.graph.rules import RuleFacts, RuleFilter, Share
 from gatewright.wire.clusters import cluster_name
+from gatewright.wire.config_source import sds
+from gatewright.wire.credentials import secret_name
 from gatewright.wire.matches import route_match
 
 INVALID_BACKEND: Final = "invalid-backend-cluster"
@@ -139,4 +141,5 @@ def _division(rule: RuleFacts, serving: tuple[Share, ...], match: HTTPRouteMatch
 
 def _placement(each: RuleFilter, match: HTTPRouteMatch, site: Site) -> Placement:
     cluster = cluster_name(each.cluster) if each.cluster else ""
-    return Placement(match, site.port, site.https, cluster, each.extension, each.body)
+    credential = sds(secret_name(each.credential)) if each.credential else None
+    return Placement(match, site.port, site.https, cluster, each.extension, each.body, credential)

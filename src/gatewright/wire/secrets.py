@@ -1,4 +1,4 @@
-"""Secrets for SDS: certificates with their keys, and bundles of authorities.
+"""Secrets for SDS: certificates with their keys, bundles of authorities, and credentials that backends are sent.
 
 A certificate is named `<namespace>/<name>` as its Secret, whether clients are shown it or backends; a bundle as whatever refers
 to its objects. What a secret holds is looked up here and nowhere else: listeners and clusters know names, so a rotation sends
@@ -16,6 +16,7 @@ from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
 from gatewright.graph import authorities
 from gatewright.graph.authorities import Certifying
+from gatewright.graph.credentials import CREDENTIAL
 from gatewright.graph.tables import SECRETS, PortKey, ProxyBundle, ProxyCluster, ProxySecret
 from gatewright.wire.encoding import serialised
 from gatewright.wire.resource import SECRET, Resource, resource
@@ -70,3 +71,9 @@ def _certificate(secret: Secret) -> common_pb2.TlsCertificate:
         certificate_chain=DataSource(inline_bytes=secret.decoded("tls.crt") or b""),
         private_key=DataSource(inline_bytes=secret.decoded("tls.key") or b""),
     )
+
+
+def credential(read: Read, key: NamespacedName) -> DataSource:
+    """Return the credential of a Secret that has been examined; `wire.credentials` sends it."""
+    secret = read(SECRETS, key)
+    return DataSource(inline_bytes=(secret.decoded(CREDENTIAL) if secret else None) or b"")

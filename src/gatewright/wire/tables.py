@@ -37,6 +37,8 @@ STREAM_HOSTS: Ref[RouteConfigKey, Mapping[str, None]] = Ref("hosts of stream rou
 CLUSTERS: Ref[ProxyCluster, Resource] = Ref("clusters")
 ENDPOINTS: Ref[ProxyCluster, Resource] = Ref("endpoints")
 TLS_SECRETS: Ref[ProxySecret, Resource] = Ref("TLS secrets")
+CREDENTIALS: Ref[ProxySecret, Resource] = Ref("credentials")
+CREDENTIAL_SUBSCRIBERS: Ref[ProxySecret, Resource] = Ref("clusters that subscribe to credentials")
 CA_BUNDLES: Ref[ProxyBundle, Resource] = Ref("bundles of authorities")
 LISTENERS: Ref[PortKey, Resource] = Ref("xDS listeners")
 ROUTE_CONFIGS: Ref[RouteConfigKey, Resource] = Ref("route configurations")
@@ -47,6 +49,8 @@ RESOURCES: Final[tuple[Ref[Any, Resource], ...]] = (
     CLUSTERS,
     ENDPOINTS,
     TLS_SECRETS,
+    CREDENTIALS,
+    CREDENTIAL_SUBSCRIBERS,
     CA_BUNDLES,
     LISTENERS,
     ROUTE_CONFIGS,
