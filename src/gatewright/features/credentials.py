@@ -1,8 +1,8 @@
 """Credentials that the proxy adds to requests, so that clients need not have them.
 
-The filter has a slot in every chain; a route's own says which header gets what. The credential itself is no part of it: it travels
-by SDS, so a rotation changes no route. A request for which Envoy has no credential yet is answered 401. Sources: Envoy Gateway
-HTTPRouteFilter.credentialInjection; Envoy CredentialInjector.
+The filter has a slot in every chain; a route's own says which header gets what. The credential itself is no part of it: it
+travels by SDS, so a rotation changes no route. A request for which Envoy has no credential yet is answered 401. Sources: Envoy
+Gateway HTTPRouteFilter.credentialInjection; Envoy CredentialInjector.
 """
 
 from typing import Final

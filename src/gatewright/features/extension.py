@@ -1,4 +1,4 @@
-"""ExtensionRef to an HTTPRouteFilter: rewrites by regular expression, hosts taken from elsewhere, credentials, and direct responses.
+"""ExtensionRef to an HTTPRouteFilter: rewrites by regular expression, hosts from elsewhere, credentials, direct responses.
 
 A direct response answers instead of a backend. Its body may hold Envoy's command operators (`%REQ(:PATH)%`), as in Envoy
 Gateway; any other percent sign is itself. Sources: Envoy Gateway HTTPRouteFilter; Envoy RouteAction,

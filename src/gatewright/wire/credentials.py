@@ -1,8 +1,8 @@
 """Credentials that backends are sent: the secret of each, and a cluster that subscribes to it.
 
-Envoy starts the subscription of a filter only while whatever holds the filter warms up, and a route, which holds ours, never does.
-So each credential has a cluster without endpoints whose own filter names the same secret: it warms up until the secret is there,
-before any route that sends it, and all filters that name a secret share one subscription. Sources: Envoy SDS, "Upstream
+Envoy starts the subscription of a filter only while whatever holds the filter warms up, and a route, which holds ours, never
+does. So each credential has a cluster without endpoints whose own filter names the same secret: it warms up until the secret is
+there, before any route that sends it, and all filters that name a secret share one subscription. Sources: Envoy SDS, "Upstream
 clusters"; HttpProtocolOptions.http_filters; CredentialInjector.
 """
 
