@@ -253,6 +253,7 @@ def test_names_of_services_have_no_dots() -> None:
             "kind",
             'did you mean "HTTPRoute"? (known kinds: Backend,',
         ),
+        ({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}, "kind", "is not known; write an HTTPRoute instead (known"),
         (
             {"apiVersion": "gateway.networking.k8s.io/v2", "kind": "TLSRoute"},
             "apiVersion",

@@ -55,7 +55,18 @@ def test_could_a_route_attach() -> None:
         "listener internal takes routes from its own namespace, red, and not from blue\n"
     )
     assert (1, refused) == (code, out)
-    assert (1, "There is no such listener.\n", "") == access(str(TEAMS), *question, "--to", "infra/none")
+
+
+def test_a_listener_that_does_not_exist() -> None:
+    """Those that exist are named, as --to takes them."""
+    question = ("--route", "hr/blue", "-n", "blue")
+    expected = (
+        "error: There is no listener 'infra/none'; --to may be one of gateway/infra/shared/apps, listenerset/red/red/http, "
+        "listenerset/red/red/internal, or a name without the listener.\n"
+    )
+    assert (1, "", expected) == access(str(TEAMS), *question, "--to", "infra/none")
+    for named in ("gateway/infra/shared/apps", "listenerset/red/red"):
+        assert "There is no listener" not in "".join(map(str, access(str(TEAMS), *question, "--to", named)))
 
 
 def test_wrong_usage() -> None:

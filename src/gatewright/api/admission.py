@@ -181,5 +181,6 @@ def _unknown_kind(named: _Named, channel: Channel, known: tuple[Kind, ...]) -> P
         right = [kind.api_versions[0] for kind in of_kind]
         return Problem("apiVersion", f"{shown(named.api_version)} has no kind {named.kind}; it is in {listed(right)}")
     names = sorted({kind.name for kind in known if kind.served(channel)})
-    what = f"{shown(named.kind)} of {shown(named.api_version)} is not known{did_you_mean(named.kind, names)}"
+    hint = "; write an HTTPRoute instead" if named.kind == "Ingress" else did_you_mean(named.kind, names)
+    what = f"{shown(named.kind)} of {shown(named.api_version)} is not known{hint}"
     return Problem("kind", f"{what} (known kinds: {', '.join(names)})")

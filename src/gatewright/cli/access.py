@@ -12,6 +12,7 @@ import rich_click as click
 from gatewright.cli import access_text, reports
 from gatewright.cli.output import dump
 from gatewright.cli.program import PROBLEM_FOUND
+from gatewright.cli.status import Missing
 
 EXAMPLES: Final = """\
 [bold]Examples[/]
@@ -65,7 +66,11 @@ def access(  # noqa: PLR0913, PLR0917 - click passes every option
         return
     asked, _, name = route.partition("/")
     about = {"kind": _route_kind(asked), "namespace": namespace or "default", "name": name}
-    attempts = reports.get("attachable", paths, state_dir, about | {"to": _target(to), "hostnames": ",".join(hostnames)})
+    about |= {"to": _target(to), "hostnames": ",".join(hostnames)}
+    attempts = reports.get("attachable", paths, state_dir, about)
+    if not attempts and output == "text":
+        known = reports.get("attachable", paths, state_dir, about | {"to": ""})
+        raise Missing(access_text.no_listener(to, known))
     _show(attempts, output, access_text.attempts)
     ctx.exit(0 if any(not each["obstacles"] for each in attempts) else PROBLEM_FOUND)
 

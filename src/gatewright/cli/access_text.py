@@ -33,8 +33,6 @@ def access(report: Mapping[str, Any]) -> Iterator[str]:
 
 def attempts(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The lines of one question: a listener each, and under it what is in the way."""
-    if not found:
-        yield "There is no such listener."
     for each in found:
         verdict = click.style("no ", fg="red") if each["obstacles"] else click.style("yes", fg="green")
         place = f"{each['declaredBy']}, listener {each['listener']} (port {each['port']}, {each['protocol']})"
@@ -42,6 +40,14 @@ def attempts(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{verdict} {place}{hosts}"
         for obstacle in each["obstacles"]:
             yield f"      {obstacle['object']} {obstacle['path']}: {obstacle['message']}"
+
+
+def no_listener(to: str, known: Sequence[Mapping[str, Any]]) -> str:
+    """That nothing is of the name that was asked about, and what could have been."""
+    if not known:
+        return "There is no listener yet."
+    names = sorted({f"{kind.lower()}/{name}/{each['listener']}" for each in known for kind, name in [each["declaredBy"].split()]})
+    return f"There is no listener {to!r}; --to may be one of {', '.join(names)}, or a name without the listener."
 
 
 def _section(title: str, header: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]], none: str) -> list[str]:

@@ -104,7 +104,9 @@ def status(
     else:
         proxies = () if selected.kind else asked.proxies()
         explained = explanations(asked, views) if selected.name and output == "text" else []
-        report = status_text.Report(views, problems, proxies, explained)
+        unread = bool(selected.name) and not views and not any(problem.get("kind") for problem in problems)
+        absent = f"{asked.name} has no {selected.kind} {selected.name}, unless it is in what could not be read:" if unread else ""
+        report = status_text.Report(views, problems, proxies, explained, absent)
         click.echo("\n".join(status_text.render(report, wide=output == "wide", summary=not selected.kind)))
         well = report.well
     unheard = bool(selected.name) and not any(map(status_text.has_conditions, views))

@@ -30,6 +30,7 @@ class Report(NamedTuple):
     problems: Sequence[Json]
     proxies: Sequence[Json] = ()
     explained: Sequence[str] = ()  # lines that tell more of the views than their conditions do
+    absent: str = ""  # that what was asked for by name is not there, where problems may be about it
 
     @property
     def ailing(self) -> list[Json]:
@@ -79,6 +80,8 @@ def event_lines(event: Json, *, wide: bool) -> Iterator[str]:
 
 
 def _complaints(report: Report) -> Iterator[str]:
+    if report.absent:
+        yield click.style(report.absent, fg=COLOURS["wrong"])
     yield from map(_problem, report.problems)
     for proxy in report.ailing:
         state = proxy["phase"] if proxy["connected"] else f"{proxy['phase']}, not connected"
