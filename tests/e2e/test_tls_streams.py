@@ -16,6 +16,7 @@ from tests.support.objects import route as http_route
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.serving import DRAIN_SECONDS, Serving, serving, summary
 from tests.support.streams import StreamBackend, reached, stream
+from tests.support.waiting import eventually
 
 OLD, YOUNG = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"
 GRANT = """
@@ -185,6 +186,7 @@ def test_a_name_has_the_oldest_route(named: Named) -> None:
 
     with stream(named.port, Tls("a.pass.test").context(), "a.pass.test") as opened:
         named.server.remove("old")
+        eventually(lambda: named.reached("a.pass.test"), lambda reached: reached == "s-two")  # each worker hears of it by itself
         assert Counter({"s-two": 10}) == Counter(named.reached("a.pass.test") for _ in range(10))
         assert "still here" == opened.says("still here")
 

@@ -120,6 +120,18 @@ async def get(port: int, path: str = "/") -> int:
         await closed(writer)
 
 
+async def answered(port: int, seconds: float = 3) -> int:
+    """The same of a port that may not be listened on yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return await get(port)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.01)
+
+
 async def closed(writer: asyncio.StreamWriter) -> None:
     """Closes a connection for good: an open one would be complained of when the loop has ended."""
     writer.close()

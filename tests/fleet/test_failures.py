@@ -13,7 +13,7 @@ import pytest
 from gatewright.fleet.envoy_binary import MissingEnvoy
 from gatewright.fleet.files import StateDirectoryError
 from gatewright.fleet.spec import HostPort, Phase, ProxyState
-from tests.fleet.fleets import Record, eventually, get, proxy
+from tests.fleet.fleets import Record, answered, eventually, get, proxy
 
 FreePort = Callable[[], int]
 
@@ -123,7 +123,7 @@ def test_a_failed_proxy_heals_with_its_settings(record: Record, state_dir: Path,
             await asyncio.sleep(0.5)
             await fleet.apply(proxy(port))
             await record.reached(Phase.RUNNING, seconds=3)
-            status = await get(port)
+            status = await answered(port)
             await fleet.stop(0)
             return status
 

@@ -109,9 +109,9 @@ def test_a_gateway_that_does_not_answer_ends_the_wait(tmp_path: Path, free_port:
     examples = Path(shutil.copytree(EXAMPLES, tmp_path / "examples"))
     route = examples / "route.yaml"
     route.write_text(route.read_text().replace("www.example.com", "www.example.org"))
-    ports = ("--port", str(free_port()), "--backend-port", str(free_port()), "--wait", "5")
+    ports = ("--port", str(free_port()), "--backend-port", str(free_port()), "--wait", "10")
     arguments = [sys.executable, "-m", "gatewright", "quickstart", *ports, str(examples)]
     environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")}
     ran = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=50)
     assert CANNOT_RUN == ran.returncode
-    assert "error: the gateway did not answer with 200 within 5 s (its last answer: 404)." == ran.stderr.splitlines()[-1]
+    assert "error: the gateway did not answer with 200 within 10 s (its last answer: 404)." == ran.stderr.splitlines()[-1]
