@@ -69,6 +69,13 @@ def test_a_listener_that_does_not_exist() -> None:
         assert "There is no listener" not in "".join(map(str, access(str(TEAMS), *question, "--to", named)))
 
 
+def test_a_route_that_does_not_exist() -> None:
+    """A name that is misspelt is told from a route that somebody thinks of."""
+    code, out, err = access(str(TEAMS), "--route", "hr/bleu", "-n", "blue", "--to", "infra/shared")
+    assert (0, "yes", "There is no HTTPRoute blue/bleu; this is about a new one without hostnames.\n") == (code, out[:3], err)
+    assert "" == access(str(TEAMS), "--route", "hr", "-n", "blue", "--to", "infra/shared")[2]
+
+
 def test_wrong_usage() -> None:
     """What makes no sense is said in a line."""
     for arguments, expected in {

@@ -61,16 +61,20 @@ def access(  # noqa: PLR0913, PLR0917 - click passes every option
     if not route and (hostnames or to):
         raise click.UsageError("--hostname and --to are about a --route.")
     if not route:
-        found = reports.get("access", paths, state_dir, {"namespace": namespace, "kind": _kind(kind) if kind else ""})
+        concerned = {"namespace": namespace, "kind": _kind(kind) if kind else ""}
+        found = reports.asked(paths, state_dir)("access", concerned)
         _show(found, output, access_text.access)
         return
     asked, _, name = route.partition("/")
     about = {"kind": _route_kind(asked), "namespace": namespace or "default", "name": name}
-    about |= {"to": _target(to), "hostnames": ",".join(hostnames)}
-    attempts = reports.get("attachable", paths, state_dir, about)
+    ask = reports.asked(paths, state_dir)
+    if name and not ask("route", about):
+        whose = f"with the hostnames {', '.join(hostnames)}" if hostnames else "without hostnames"
+        click.echo(f"There is no {about['kind']} {about['namespace']}/{name}; this is about a new one {whose}.", err=True)
+    question = about | {"to": _target(to), "hostnames": ",".join(hostnames)}
+    attempts = ask("attachable", question)
     if not attempts and output == "text":
-        known = reports.get("attachable", paths, state_dir, about | {"to": ""})
-        raise Missing(access_text.no_listener(to, known))
+        raise Missing(access_text.no_listener(to, ask("attachable", question | {"to": ""})))
     _show(attempts, output, access_text.attempts)
     ctx.exit(0 if any(not each["obstacles"] for each in attempts) else PROBLEM_FOUND)
 
