@@ -7,7 +7,6 @@ in front of everything it gives back. With a certificate, a stream backend speak
 import socket
 import ssl
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -71,11 +70,10 @@ def server_context(certificate: Certificate) -> ssl.SSLContext:
 
 
 class DatagramBackend:
-    """A running backend of datagrams; to be used as `with`. `sources` counts what came from each port."""
+    """A running backend of datagrams; to be used as `with`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.sources: Counter[int] = Counter()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((LOOPBACK, 0))
         self._socket.settimeout(0.05)
@@ -96,7 +94,6 @@ class DatagramBackend:
         while not self._stop.is_set():
             with suppress(OSError):
                 said, source = self._socket.recvfrom(4096)
-                self.sources[source[1]] += 1
                 self._socket.sendto(f"{self.name} ".encode() + said, source)
 
 
