@@ -1,13 +1,11 @@
 """Who we are to an API server: as a Pod, by client certificate, by an exec plugin; and what we may not do."""
 
 import asyncio
-import base64
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from typing import TypeAlias
 
 import pytest
 import yaml
@@ -17,6 +15,7 @@ from gatewright.sources.changes import Batch
 from gatewright.sources.kube.client import Client, Unreachable
 from gatewright.sources.kube.credentials import Credentials, Unconfigured
 from gatewright.sources.kube.source import KubeSource
+from tests.kubernetes.accounts import allow, kubeconfig_of, pod, token_for
 from tests.kubernetes.bed import Bed
 from tests.kubernetes.cluster import Objects, eventually, following
 
@@ -25,40 +24,11 @@ REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 EXPIRED, LASTING = "2026-01-01T00:00:00Z", "2126-01-01T00:00:00Z"
 
 
-def kubeconfig_of(bed: Bed) -> dict[str, Any]:
-    config: dict[str, Any] = yaml.safe_load(bed.kubeconfig.read_text())
-    return config
-
-
-def certificate_authority(bed: Bed) -> bytes:
-    return base64.b64decode(kubeconfig_of(bed)["clusters"][0]["cluster"]["certificate-authority-data"])
-
-
 async def user_of(client: Client) -> str:
     """Who the server takes us for."""
     review = await Objects(client).ask("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", REVIEW)
     name: str = review["status"]["userInfo"]["username"]
     return name
-
-
-async def token_for(objects: Objects, namespace: str, name: str) -> str:
-    """A token of a new ServiceAccount."""
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
-    await objects.ask("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", account)
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    granted = await objects.ask("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", request)
-    token: str = granted["status"]["token"]
-    return token
-
-
-def pod(bed: Bed, folder: Path, token: str) -> Credentials:
-    """What a Pod finds."""
-    server = urlsplit(kubeconfig_of(bed)["clusters"][0]["cluster"]["server"])
-    (folder / "ca.crt").write_bytes(certificate_authority(bed))
-    (folder / "token").write_text(token)
-    (folder / "namespace").write_text("here")
-    environ = {"KUBERNETES_SERVICE_HOST": str(server.hostname), "KUBERNETES_SERVICE_PORT": str(server.port)}
-    return Credentials(environ, service_account=folder)
 
 
 def test_a_client_certificate(bed: Bed, connect: Connect) -> None:
@@ -167,7 +137,7 @@ async def first_batch(source: KubeSource) -> Batch:
 
 
 def test_what_we_may_not_read(bed: Bed, connect: Connect, namespace: str, tmp_path: Path) -> None:
-    """A Secret that we may not read holds up nobody, and its kind says why; a kind that we may not list is waited for."""
+    """A Secret that we may not read holds up nobody, and its kind says why; with no rights at all, rights are waited for."""
 
     async def scenario() -> None:
         async with connect() as admin:
@@ -176,9 +146,6 @@ def test_what_we_may_not_read(bed: Bed, connect: Connect, namespace: str, tmp_pa
             key = NamespacedName(namespace, "cert")
             await objects.create("Secret", key, data={})
             credentials = pod(bed, tmp_path, await token_for(objects, namespace, "limited"))
-            rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["list", "watch"]}]
-            named = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": namespace}}
-            role = {**named, "kind": "ClusterRole", "rules": rules}
             async with Client(credentials) as client:
                 source = KubeSource(client)
                 task = asyncio.create_task(first_batch(source))
@@ -188,11 +155,7 @@ def test_what_we_may_not_read(bed: Bed, connect: Connect, namespace: str, tmp_pa
                 assert all("403" in each.message or "not say" in each.message or "served" in each.message for each in states)
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-                await objects.ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles", role)
-                subject = {"kind": "ServiceAccount", "name": "limited", "namespace": namespace}
-                reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": namespace}
-                binding = {**named, "kind": "ClusterRoleBinding", "subjects": [subject], "roleRef": reference}
-                await objects.ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
+                await allow(objects, namespace, "limited", "*", verbs=("list", "watch"))
                 async with following(KubeSource(client), {"Secret": {key}}) as seen:
                     assert set() == seen.names("Secret", namespace)
                     secrets = next(state for state in seen.source.states() if state.kind == "Secret")

@@ -4,19 +4,24 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from gatewright.api.core import ConfigMap, Secret
+from gatewright.api.kinds import KINDS
 from gatewright.api.meta import NamespacedName
 from gatewright.api.references import LabelSelector
 from gatewright.sources.kube.client import Client
 from gatewright.sources.kube.resource import BY_NAME, Resource
 from gatewright.sources.kube.scope import Scope
 from gatewright.sources.kube.source import KubeSource
+from tests.kubernetes.accounts import allow, pod, token_for
+from tests.kubernetes.bed import Bed
 from tests.kubernetes.cluster import (
     DEFINITIONS,
+    Followed,
     Objects,
     definition,
     eventually,
@@ -109,6 +114,65 @@ def test_a_kind_that_is_not_installed(connect: Connect, namespace: str) -> None:
                 await seen.told(lambda now: now.source.resource("UDPRoute") is None)
                 await eventually(lambda: objects.ask("POST", DEFINITIONS, crd), lambda made: "code" not in made)
                 await seen.told(lambda now: now.source.resource("UDPRoute"))
+
+    asyncio.run(scenario())
+
+
+def test_kinds_that_may_not_be_listed(bed: Bed, connect: Connect, namespace: str, tmp_path: Path) -> None:
+    """They are noted and hold up nobody; each is followed as soon as a role allows it."""
+
+    async def scenario() -> None:
+        async with connect() as admin:
+            objects = Objects(admin)
+            await objects.namespace(namespace)
+            key = NamespacedName(namespace, "web")
+            await objects.route(key)
+            await objects.create("Secret", key, data={"k": "djE="})
+            older = [kind.plural for kind in KINDS if kind.name not in {"HTTPRoute", "Secret"}]
+            credentials = pod(bed, tmp_path, await token_for(objects, namespace, "earlier"))
+            await allow(objects, namespace, "earlier", *older)
+            async with Client(credentials) as client:
+                began = time.monotonic()
+                async with following(KubeSource(client), {"Secret": {key}}) as seen:
+                    assert time.monotonic() - began < 15
+                    states = {state.kind: state for state in seen.source.states()}
+                    forbidden = {kind for kind, state in states.items() if state.phase == "forbidden"}
+                    assert ({"HTTPRoute", "Secret"}, "watching") == (forbidden, states["Gateway"].phase)
+                    for place in ("httproutes", "secrets"):
+                        (problem,) = seen.problems[f"kubernetes/{place}"]
+                        assert f'cannot list resource "{place}" in API group' in str(problem)
+                    assert namespace in seen.names("Namespace", "")
+                    await allow(objects, namespace, "earlier", "httproutes", "secrets")
+                    began = time.monotonic()
+                    await seen.until(lambda now: {("HTTPRoute", key), ("Secret", key)} <= now.objects.keys())
+                    await seen.until(
+                        lambda now: not any(now.problems[f"kubernetes/{each}"] for each in ("httproutes", "secrets"))
+                    )
+                    assert time.monotonic() - began < 15
+                    await objects.merge("HTTPRoute", key, {"spec": route_spec("two")})
+                    await seen.until(shows(namespace, web="two"))
+                    assert [] == seen.gone
+
+    asyncio.run(scenario())
+
+
+def test_no_rights_at_all(bed: Bed, connect: Connect, namespace: str, tmp_path: Path) -> None:
+    """A cluster that shows no Gateways is not taken for an empty one: the initial read goes on until a role allows it."""
+
+    async def scenario() -> None:
+        async with connect() as admin:
+            objects = Objects(admin)
+            await objects.namespace(namespace)
+            credentials = pod(bed, tmp_path, await token_for(objects, namespace, "poor"))
+            async with Client(credentials) as client:
+                followed = Followed(KubeSource(client))
+                task = asyncio.create_task(followed.follow())
+                await followed.told(lambda now: "forbidden" in {s.phase for s in now.source.states() if s.kind == "Gateway"})
+                assert 0 == followed.batches
+                await allow(objects, namespace, "poor", "*")
+                await followed.until(lambda now: namespace in now.names("Namespace", ""))
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(scenario())
 

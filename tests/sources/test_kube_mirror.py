@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gatewright.api.httproute import HTTPRoute
 from gatewright.api.meta import NamespacedName
-from gatewright.sources.kube.mirror import FIRST_PAUSE, LONGEST_PAUSE, List, Mirror, Watch
+from gatewright.sources.kube.mirror import FIRST_PAUSE, LONGEST_PAUSE, REFUSALS, REFUSED_PAUSE, List, Mirror, Watch
 from gatewright.sources.kube.resource import BY_NAME, Resource
 from gatewright.sources.kube.sinks import Objects, listed
 from gatewright.sources.kube.store import Store
@@ -156,6 +156,22 @@ def mirror_of(server: Server) -> tuple[Mirror, Store]:
     assert page is not None
     mirror.page(page)
     return mirror, store
+
+
+def test_a_refusal_is_believed_when_it_lasts() -> None:
+    """Not the first one, nor one that another failure interrupts; then pauses are longer, and an answer ends it at once."""
+    server = Server()
+    mirror = Mirror(Objects(READER, Store(KIND)), lambda: 1.0)
+    forbidden = Failure(403, "Forbidden", "no")
+    for failure in (*[forbidden] * (REFUSALS - 1), Failure(0, "", "no answer"), *[forbidden] * (REFUSALS - 1)):
+        mirror.failed(failure)
+        assert (False, True) == (mirror.refused, mirror.pause() <= LONGEST_PAUSE)
+    mirror.failed(forbidden)
+    assert (True, False, REFUSED_PAUSE) == (mirror.refused, mirror.synced, mirror.pause())
+    page = server.page(List(""), 500)
+    assert page is not None
+    mirror.page(page)
+    assert (False, True, 0.0) == (mirror.refused, mirror.synced, mirror.pause())
 
 
 def test_a_list_that_differs_in_nothing_is_not_even_read() -> None:

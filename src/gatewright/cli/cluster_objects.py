@@ -110,7 +110,7 @@ async def _first(source: KubeSource, following: AsyncIterator[Batch]) -> Batch:
         done, _ = await asyncio.wait([asked], timeout=LOOK_SECONDS)
         if done:
             return asked.result()
-        failing = [state.message for state in source.states() if state.phase == "failing"]
+        failing = [state.message for state in source.states() if state.phase in {"failing", "forbidden"}]
         if any(message.startswith(REFUSED) for message in failing):
             break  # what is not refused may pass: a server that starts, a kind that was just installed
     asked.cancel()

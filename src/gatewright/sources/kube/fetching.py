@@ -13,12 +13,11 @@ import msgspec
 
 from gatewright.sources.kube.client import Client, Unreachable
 from gatewright.sources.kube.demand import Demand
-from gatewright.sources.kube.mirror import FIRST_PAUSE, GONE, LONGEST_PAUSE, List
+from gatewright.sources.kube.mirror import FIRST_PAUSE, FORBIDDEN, GONE, LONGEST_PAUSE, List
 from gatewright.sources.kube.reflector import OK, page_query
 from gatewright.sources.kube.wire import Failure, Page, failure, pages
 
 CONCURRENT: Final = 16
-FORBIDDEN: Final = 403
 FORBIDDEN_SECONDS: Final = 30.0
 NEVER: Final = sys.maxsize
 

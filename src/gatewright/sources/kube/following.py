@@ -2,7 +2,7 @@
 
 How a kind is followed is one of three ways: whole, by name (Secrets and ConfigMaps, of which only names and versions are
 watched), or by owner (EndpointSlices of the Services that somebody routes to). With a namespace selector, a namespace that comes
-to be selected is listed by itself.
+to be selected is listed by itself. A kind that we may not list holds up nobody, and is asked for until we may.
 """
 
 import asyncio
@@ -31,9 +31,11 @@ BY_NAME: Final = frozenset({"Secret", "ConfigMap"})
 BY_OWNER: Final = frozenset({"EndpointSlice"})
 ON_DEMAND: Final = BY_NAME | BY_OWNER
 MANY: Final = 40  # owners at once, above which one list of everything costs less than a list for each
+ROOTS: Final = frozenset({"GatewayClass", "Gateway"})
+"""Without these there is nothing to serve: a cluster that shows neither has not let us in yet, and is no empty one."""
 NOT_FOUND: Final = 404
 
-Phase: TypeAlias = Literal["unknown", "missing", "listing", "watching", "failing"]
+Phase: TypeAlias = Literal["unknown", "missing", "listing", "watching", "failing", "forbidden"]
 
 
 class KindState(msgspec.Struct, frozen=True):
@@ -56,6 +58,7 @@ class Following:
         self.resource: Resource | None = None
         self.message = ""
         self.missing = False
+        self._needed = kind.name in ROOTS or (kind.name == "Namespace" and scope.selector is not None)
         self._sinks: Mapping[str, Objects | Names] = {}
         self.store = Store(kind, self._wants, self._subject if kind.name in BY_OWNER else None)
         self.demand: Demand[NamespacedName] | None = Demand() if on_demand and kind.name in ON_DEMAND else None
@@ -69,10 +72,12 @@ class Following:
 
     @property
     def synced(self) -> bool:
-        """Whether the first lists have been read, or it is known that there are none."""
+        """Whether the first lists have been read, or it is known that there are none, or none for us."""
         if self.missing:
             return True
-        listed = bool(self._reflectors) and all(each.mirror.synced for each in self._reflectors)
+        mirrors = [each.mirror for each in self._reflectors]
+        listed = any(each.synced for each in mirrors) or not self._needed
+        listed = listed and bool(mirrors) and all(each.synced or each.refused for each in mirrors)
         return listed and (self.spaces is None or self.demand is not None or self.spaces.idle)
 
     @property
@@ -80,12 +85,20 @@ class Following:
         """Whether all that was asked for by name has been answered."""
         return self.resource is None or self.demand is None or self.demand.idle
 
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """What we may not do, in the API server's words: they name the verb and the resource."""
+        mirrors = (each.mirror for each in self._reflectors)
+        return tuple(dict.fromkeys(str(mirror.failure) for mirror in mirrors if mirror.refused))
+
     def state(self) -> KindState:
         """How it stands."""
         mirrors = [each.mirror for each in self._reflectors]
         failures = [each.failure for each in (*mirrors, *self._fetchers) if each.failure is not None]
         phase: Phase = "missing" if self.missing else "unknown"
-        if self.resource is not None:
+        if self.refusals:
+            phase = "forbidden"
+        elif self.resource is not None:
             phase = "failing" if failures else "watching" if self.synced else "listing"
         return KindState(
             kind=self.kind.name,

@@ -2,7 +2,7 @@
 
 `request` says what to ask next, and what comes back is told: pages of the list, pieces of the watch's stream, failures. A watch
 goes on where the last one ended. When the server has forgotten that version (410 Gone) all is listed again; nothing is given up
-for it meanwhile. Source: Kubernetes API concepts, "Efficient detection of changes", "Watch bookmarks", "Retrieving large results
+for it meanwhile. What is forbidden (403) several times in a row is believed, and asked for again in longer pauses. Source: Kubernetes API concepts, "Efficient detection of changes", "Watch bookmarks", "Retrieving large results
 sets".
 """
 
@@ -14,12 +14,15 @@ import msgspec
 
 from gatewright.sources.kube.wire import Failure, pages
 
+FORBIDDEN: Final = 403
 GONE: Final = 410
 TOO_MANY_REQUESTS: Final = 429
 PAGE_SIZE: Final = 500
 LONGEST_LINE: Final = 32 << 20  # bytes; an API server takes objects of at most 3 MiB
 FIRST_PAUSE: Final = 0.1  # seconds after the first failure, doubled by each further one
 LONGEST_PAUSE: Final = 1.5  # short, for a server that is back should be heard at once; a busy one says itself when to ask again
+REFUSALS: Final = 5  # in a row (about two seconds) until it is believed: a server that starts may not know its roles yet
+REFUSED_PAUSE: Final = 5.0  # seconds from then on
 LASTED: Final = 1.0  # seconds after which a watch that ends has done its work
 
 
@@ -78,7 +81,13 @@ class Mirror:
         self._snapshot = ""
         self._rest = b""
         self._failures = 0
+        self._refusals = 0
         self._pause = 0.0
+
+    @property
+    def refused(self) -> bool:
+        """Whether we may not list, or not watch; `failure` then says so in the server's words."""
+        return self._refusals >= REFUSALS
 
     def request(self) -> Request:
         """What to ask now."""
@@ -144,7 +153,8 @@ class Mirror:
             if self.failure is None or self.failure.code != GONE:
                 self._failures = 0  # an answer after all: list at once
         self.failure = failure
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
+        self._refusals = self._refusals + 1 if failure.code == FORBIDDEN else 0
+        longest = REFUSED_PAUSE if self.refused else min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
         self._failures = min(self._failures + 1, 16)
         asked = retry_after if failure.code == TOO_MANY_REQUESTS else 0.0  # a server that starts asks for too much: 5 s
         self._pause = max(asked, longest * (0.5 + 0.5 * self._random()))
@@ -170,5 +180,5 @@ class Mirror:
 
     def _answered(self) -> None:
         self.failure = None
-        self._failures = 0
+        self._failures = self._refusals = 0
         self._pause = 0.0

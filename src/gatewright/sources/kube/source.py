@@ -1,6 +1,6 @@
 """The objects of a Kubernetes cluster, and every change of them as it happens: one batch for whatever has come meanwhile.
 
-The first batch waits until every kind has been listed or is known to be missing. Then the consumer says by `want` which Secrets,
+The first batch waits until every kind has been listed or is known to be missing, or not for us to list. Then the consumer says by `want` which Secrets,
 ConfigMaps and EndpointSlices it refers to, and is given those; when nothing more is asked for, a batch is `complete`.
 """
 
@@ -64,6 +64,7 @@ class KubeSource:
         self._wake = asyncio.Event()
         self._definitions = _Definitions(frozenset(kind.group for kind in kinds) - BUILT_IN)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._refusals: dict[str, tuple[str, ...]] = {}
         self._missing_since: dict[str, float] = {}
         self._selected = scope.selector is None
         self._owed = False
@@ -164,6 +165,9 @@ class KubeSource:
                 problems |= settled.problems
                 if self._lives_changed is not None:
                     self._lives_changed(name, settled.lives)
+            if following.refusals != self._refusals.get(name, ()):
+                self._refusals[name] = following.refusals
+                problems |= _refused(following)
         return Batch(tuple(changes), problems, complete) if changes or problems else None
 
     # Namespaces by label.
@@ -284,3 +288,11 @@ class _Definitions:
         if metadata.name.partition(".")[2] in self._groups:
             self.changed.set()
         return metadata.resource_version
+
+
+def _refused(following: Following) -> dict[str, tuple[SourceProblem, ...]]:
+    """That objects of a kind are not seen, or that they are again."""
+    kind = following.kind
+    place = f"kubernetes/{kind.plural}"
+    said = (f"objects of this kind are not seen: {each}" for each in following.refusals)
+    return {place: tuple(SourceProblem(place, 0, 0, "", each, kind.name) for each in said)}
