@@ -2,8 +2,8 @@
 
 `request` says what to ask next, and what comes back is told: pages of the list, pieces of the watch's stream, failures. A watch
 goes on where the last one ended. When the server has forgotten that version (410 Gone) all is listed again; nothing is given up
-for it meanwhile. What is forbidden (403) several times in a row is believed, and asked for again in longer pauses. Source: Kubernetes API concepts, "Efficient detection of changes", "Watch bookmarks", "Retrieving large results
-sets".
+for it meanwhile. What is forbidden (403) several times in a row is believed, and asked for again in longer pauses. Source:
+Kubernetes API concepts, "Efficient detection of changes", "Watch bookmarks", "Retrieving large results sets".
 """
 
 import contextlib

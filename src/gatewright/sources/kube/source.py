@@ -1,7 +1,8 @@
 """The objects of a Kubernetes cluster, and every change of them as it happens: one batch for whatever has come meanwhile.
 
-The first batch waits until every kind has been listed or is known to be missing, or not for us to list. Then the consumer says by `want` which Secrets,
-ConfigMaps and EndpointSlices it refers to, and is given those; when nothing more is asked for, a batch is `complete`.
+The first batch waits until every kind has been listed or is known to be missing, or not for us to list. Then the consumer says by
+`want` which Secrets, ConfigMaps and EndpointSlices it refers to, and is given those; when nothing more is asked for, a batch is
+`complete`.
 """
 
 import asyncio
