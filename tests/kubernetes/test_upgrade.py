@@ -84,6 +84,13 @@ def serve(cluster: Installed) -> str:
     return address
 
 
+def remove_gateways(cluster: Installed) -> None:
+    """The control plane removes their proxies; returns when these have drained."""
+    cluster.kubectl("delete", "gateways", "--all", "-A")
+    cluster.kubectl("wait", "pods", "-A", "-l", PROXIES, "--for=delete", "--timeout=120s")
+    assert "" == cluster.kubectl("get", "deployments,services", "-A", "-l", PROXIES, "-o", "name")
+
+
 @pytest.mark.timeout(300)
 def test_upgrade_and_removal(cluster: Installed, before_this: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From the version before to this one, without a request lost and without an object orphaned; then back to nothing."""
@@ -102,10 +109,8 @@ def test_upgrade_and_removal(cluster: Installed, before_this: Path, tmp_path: Pa
     ours = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(printed("--gateway-class", "eg"))}
     assert {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(earlier)} <= ours
 
-    cluster.kubectl("delete", "gateways", "--all", "-A")
     began = time.monotonic()
-    cluster.kubectl("wait", "pods", "-A", "-l", PROXIES, "--for=delete", "--timeout=120s")
-    assert "" == cluster.kubectl("get", "deployments,services", "-A", "-l", PROXIES, "-o", "name")
+    remove_gateways(cluster)
     drained = time.monotonic()
     cluster.kubectl("delete", "-f", "-", given=printed("--gateway-class", "eg", "--no-crds"))
     assert before == eventually(partial(everything, cluster), lambda left: left == before)
@@ -132,8 +137,7 @@ def test_the_chart(cluster: Installed, tmp_path: Path, capsys: pytest.CaptureFix
         helm("upgrade", *chart, "--set", "replicas=2", "--set", "config.logging.level.default=debug")
         cluster.apply(route("new", "kept", "echo", "/new"))
         eventually(lambda: cluster.ask(f"http://{address}/new"), lambda code: code == "200")
-    cluster.kubectl("delete", "gateways", "--all", "-A")
-    eventually(lambda: cluster.kubectl("get", "services", "-n", SYSTEM, "-o", "name").split(), lambda left: len(left) == 1)
+    remove_gateways(cluster)
     helm("uninstall", "gatewright", "--namespace", SYSTEM, "--wait")
     cluster.kubectl("delete", "namespace", SYSTEM)
     assert before == eventually(partial(everything, cluster), lambda left: left == before)
