@@ -4,6 +4,8 @@ import random
 import signal
 import time
 
+import pytest
+
 from tests.e2e.edge import Edge
 from tests.support.load import Load
 from tests.support.objects import route, service, to
@@ -11,6 +13,7 @@ from tests.support.objects import route, service, to
 KILLS = 8
 
 
+@pytest.mark.timeout(180)  # eight starts, each a second on a machine that does nothing else
 def test_a_control_plane_is_killed_amid_changes(edge: Edge) -> None:
     """What the next one finds other than Envoy has it is made first and removed last, as always: nobody is without an answer."""
     server, ports = edge.server, [edge.backends[name].port for name in ("one", "two")]
