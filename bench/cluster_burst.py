@@ -267,7 +267,7 @@ async def _run(
     objects = Objects(client)
     await objects.namespace("default")
     keys = [NamespacedName("default", f"r{number:05}") for number in range(count)]
-    before = usage()
+    before = usage(cluster.name)
     async with Watched.of(client, "default") as watched, contextlib.AsyncExitStack() as stack:
         if floor is not None:
             await stack.enter_async_context(floor(client, watched))
@@ -276,7 +276,7 @@ async def _run(
         made, after_making = time.monotonic(), len(watched.right)
         await watched.until_right(count)
         last = max(watched.right.values())
-        after = usage()
+        after = usage(cluster.name)
         await asyncio.sleep(REST)
         writes = watched.writes
     each = [watched.right[key] - watched.made[key] for key in watched.made]

@@ -137,10 +137,10 @@ async def measure(folder: Path, plan: Plan, replicas: int) -> list[dict[str, Any
         await load.prepare()
         await watched.until_right(plan.size, plan.size / 5 + 60)
         made = time.monotonic() - began
-        before, watches = usage(), await asyncio.to_thread(_watches, cluster)
-        peak = await _sampled(asyncio.create_task(load.run()))
+        before, watches = usage(cluster.name), await asyncio.to_thread(_watches, cluster)
+        peak = await _sampled(asyncio.create_task(load.run()), cluster.name)
         await watched.until_all_right(plan.size)
-        after, again = usage(), await asyncio.to_thread(_watches, cluster)
+        after, again = usage(cluster.name), await asyncio.to_thread(_watches, cluster)
     lags = load.lags()
     cpu = after.cpu["control plane"] - before.cpu["control plane"]
     changes = sum(load.changes.values())
@@ -164,12 +164,12 @@ async def measure(folder: Path, plan: Plan, replicas: int) -> list[dict[str, Any
     ]
 
 
-async def _sampled(task: "asyncio.Task[None]") -> Usage:
+async def _sampled(task: "asyncio.Task[None]", bed: str) -> Usage:
     """The most memory that each program had until the task ended."""
-    peak = usage()
+    peak = usage(bed)
     while not task.done():
         await asyncio.wait([task], timeout=SAMPLE_SECONDS)
-        peak = Usage(peak.cpu, peak.memory | usage().memory)
+        peak = Usage(peak.cpu, peak.memory | usage(bed).memory)
     await task
     return peak
 

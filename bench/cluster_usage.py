@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,19 +28,47 @@ class Usage(NamedTuple):
     memory: Counter[str]
 
 
-def usage() -> Usage:
-    """What every program of a test cluster has used until now; processes of one program are added up."""
+class _Process(NamedTuple):
+    """A process, as `/proc` has it."""
+
+    words: list[str]
+    parent: str
+    seconds: float
+    resident: int
+
+
+def usage(bed: str) -> Usage:
+    """What every program of this test cluster has used until now; processes of one program are added up."""
     found = Usage(Counter(), Counter())
+    processes = dict(_processes())
+    ours = {number for number, each in processes.items() if {"up", bed} <= set(each.words)}
+    for number in list(ours):
+        ours |= set(_below(number, processes))
+    for number in ours:
+        words = processes[number].words
+        program = next((PROGRAMS[word] for word in words if word in PROGRAMS), "")
+        if program and (program != "control plane" or "serve" in words):
+            found.cpu[program] += processes[number].seconds  # type: ignore[assignment]  # seconds
+            found.memory[program] += processes[number].resident
+    return found
+
+
+def _processes() -> Iterator[tuple[str, _Process]]:
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):  # it has ended
                 words = (process / "cmdline").read_text().split("\0")
-                program = next((PROGRAMS[word] for word in words if word in PROGRAMS), "")
-                if program and (program != "control plane" or "serve" in words):
-                    fields = (process / "stat").read_text().rpartition(")")[2].split()
-                    found.cpu[program] += (int(fields[11]) + int(fields[12])) / TICKS  # type: ignore[assignment]  # seconds
-                    found.memory[program] += int(fields[21]) * PAGE
-    return found
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                seconds = (int(fields[11]) + int(fields[12])) / TICKS
+                yield process.name, _Process(words, fields[1], seconds, int(fields[21]) * PAGE)
+
+
+def _below(number: str, processes: Mapping[str, _Process]) -> Iterator[str]:
+    """A process's children, and theirs."""
+    for child, each in processes.items():
+        if each.parent == number:
+            yield child
+            yield from _below(child, processes)
 
 
 def spent(before: Usage, after: Usage) -> dict[str, float]:
