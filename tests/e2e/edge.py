@@ -5,11 +5,11 @@ have a backend of the same name each.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Final
 
 from tests.support.backends import Backend, http_backend
-from tests.support.clients import Answer, ask
+from tests.support.clients import Answer, Connection
 from tests.support.objects import GATEWAY_CLASS, documents, gateway, route, service
 from tests.support.ports import free_port
 from tests.support.serving import Serving, serving
@@ -32,9 +32,11 @@ class Edge:
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> Answer:
         """Send one request to the listener `http`."""
-        return ask(self.port, host, path, method=method, headers=headers)
+        with closing(Connection(self.port)) as connection:
+            return connection.ask(host, path, method=method, headers=headers, body=body)
 
     def chosen(self, host: str, path: str = "/", *, method: str = "GET", headers: Mapping[str, str] | None = None) -> str:
         """The backend that answers; else the status."""

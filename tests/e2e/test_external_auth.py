@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from http.client import HTTPConnection
 from typing import Final
 
 import pytest
 
 from tests.e2e.edge import Edge
 from tests.support.authorizers import GRPCAuthorizer, HTTPAuthorizer
-from tests.support.clients import answers
+from tests.support.clients import Connection, answers
 from tests.support.objects import route, service
-from tests.support.ports import LOOPBACK
 from tests.support.waiting import eventually
 
 GOOD: Final = {"authorization": "good", "x-user": "ada", "x-secret": "mine"}
@@ -91,8 +89,8 @@ def test_other_routes_are_open(guarded: Guarded) -> None:
 
 def test_what_an_http_authorizer_is_told(guarded: Guarded) -> None:
     """Of itself method, path, host and Authorization, and no body; more where it is asked for."""
-    post(guarded.edge.port, "/http/x?q=1", b"hello")
-    post(guarded.edge.port, "/http-some/x", b"hello")
+    guarded.edge.ask("guarded.test", "/http/x?q=1", method="POST", headers=GOOD, body=b"hello")
+    guarded.edge.ask("guarded.test", "/http-some/x", method="POST", headers=GOOD, body=b"hello")
     plain, more = guarded.http.checks[-2:]
 
     assert ("POST", "/http/x?q=1", "guarded.test", b"") == (plain.method, plain.path, plain.host, plain.body)
@@ -105,8 +103,8 @@ def test_what_an_http_authorizer_is_told(guarded: Guarded) -> None:
 
 def test_what_a_grpc_authorizer_is_told(guarded: Guarded) -> None:
     """All headers unless some are named; as much of the body as it may see, of which the backend gets the whole."""
-    post(guarded.edge.port, "/grpc/x?q=1", b"hello")
-    assert 200 == post(guarded.edge.port, "/grpc-some/x", b"hello world")
+    guarded.edge.ask("guarded.test", "/grpc/x?q=1", method="POST", headers=GOOD, body=b"hello")
+    assert 200 == guarded.edge.ask("guarded.test", "/grpc-some/x", method="POST", headers=GOOD, body=b"hello world").status
     plain, some = guarded.grpc.checks[-2:]
 
     assert ("POST", "/grpc/x?q=1", "guarded.test", b"") == (plain.method, plain.path, plain.host, plain.body)
@@ -117,10 +115,10 @@ def test_what_a_grpc_authorizer_is_told(guarded: Guarded) -> None:
 
 
 def test_bodies_beyond_what_a_connection_buffers_are_shown(guarded: Guarded) -> None:
-    assert 200 == post(guarded.edge.port, "/http-some/x", b"a" * 60_000)
+    assert 200 == guarded.edge.ask("guarded.test", "/http-some/x", method="POST", headers=GOOD, body=b"a" * 60_000).status
     assert 60_000 == len(guarded.http.checks[-1].body)
 
-    assert 200 == post(guarded.edge.port, "/http-some/x", b"a" * 200_000)
+    assert 200 == guarded.edge.ask("guarded.test", "/http-some/x", method="POST", headers=GOOD, body=b"a" * 200_000).status
     assert 65_536 == len(guarded.http.checks[-1].body)
 
 
@@ -158,28 +156,14 @@ def test_connections_that_are_there_are_checked_at_once(guarded: Guarded) -> Non
     """A filter that comes to a route holds for the connections that clients already have: no listener changes for it."""
     rule = "- backendRefs: [{name: one, port: 80}]"
     guarded.edge.server.apply("later", route("later", rule))
-    with closing(HTTPConnection(LOOPBACK, guarded.edge.port, timeout=10)) as connection:
-        assert 200 == _status(connection, "later.test")
+    with closing(Connection(guarded.edge.port)) as connection:
+        assert 200 == connection.ask("later.test").status
         local = connection.sock.getsockname()
 
         auth = "{protocol: GRPC, backendRef: {name: grpc-auth, port: 80}, grpc: {}}"
         checked = f"- filters: [{{type: ExternalAuth, externalAuth: {auth}}}]\n  {rule[2:]}"
         guarded.edge.server.apply("later", route("later", checked))
 
-        assert 401 == eventually(lambda: _status(connection, "later.test"), lambda status: status == 401)
+        assert 401 == eventually(lambda: connection.ask("later.test").status, lambda status: status == 401)
         assert local == connection.sock.getsockname()
     answers(lambda: guarded.edge.ask("later.test", headers=GOOD), 200)
-
-
-def _status(connection: HTTPConnection, host: str) -> int:
-    connection.request("GET", "/", headers={"Host": host})
-    response = connection.getresponse()
-    response.read()
-    return response.status
-
-
-def post(port: int, path: str, body: bytes) -> int:
-    """Send a body with good credentials."""
-    with closing(HTTPConnection(LOOPBACK, port, timeout=10)) as connection:
-        connection.request("POST", path, body, {"Host": "guarded.test", **GOOD})
-        return connection.getresponse().status

@@ -17,7 +17,7 @@ from gatewright.fleet.admin import AdminClient
 from tests.support.backends import Backend, http_backend
 from tests.support.calls import CallBackend, Caller, Calls, begun, chat, outcome_of
 from tests.support.certificates import shared
-from tests.support.clients import Answer, Connection, ask
+from tests.support.clients import Connection, ask
 from tests.support.objects import GATEWAY_CLASS, documents, gateway, https, service, to
 from tests.support.objects import route as any_route
 from tests.support.ports import free_port
@@ -309,7 +309,10 @@ def test_a_deadline_is_the_callers(edge: Edge) -> None:
 
 def test_browsers(edge: Edge) -> None:
     """gRPC-Web over HTTP/1.1 reaches a backend that knows nothing of it; the trailers are the last frame of the body."""
-    answer = web_call(edge.port, "base.test", "/demo.Echo/Say", b"hello")
+    sent = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
+    framed = struct.pack("!BI", 0, len(b"hello")) + b"hello"
+    with closing(Connection(edge.port)) as connection:
+        answer = connection.ask("base.test", "/demo.Echo/Say", method="POST", headers=sent, body=framed)
     assert b"\0\0\0\0\x05hello" == answer.body[:10]
     assert 0x80 == answer.body[10]
     assert b"grpc-status:0" in answer.body[11:]
@@ -361,13 +364,3 @@ def test_who_is_attached(edge: Edge) -> None:
     said = edge.server.command("status", "grpcroute/base")
     assert (0, "") == (said.returncode, said.stderr)
     assert "base" in said.stdout
-
-
-def web_call(port: int, host: str, method: str, message: bytes) -> Answer:
-    """Make a call as a browser does: one message in a frame, over HTTP/1.1."""
-    with closing(Connection(port)) as connection:
-        sent = {"Host": host, "content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
-        connection.request("POST", method, struct.pack("!BI", 0, len(message)) + message, sent)
-        response = connection.getresponse()
-        body = response.read()
-        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)

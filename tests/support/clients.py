@@ -80,9 +80,10 @@ class Connection(http.client.HTTPConnection):
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> Answer:
         """Send one request and read its answer."""
-        self.request(method, path, headers={"Host": host, **(headers or {})})
+        self.request(method, path, body, {"Host": host, **(headers or {})})
         response = self.getresponse()
         content = response.read()
         found: dict[str, str] = {}
