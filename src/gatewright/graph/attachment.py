@@ -220,7 +220,7 @@ def _place(read: Read, view: ListenerView, common: tuple[str, ...]) -> Place:
     config = view.config
     if config is None:
         raise ValueError("a listener that the proxy does not get is no place")
-    taken = tuple(rivals(read, config)) if FRAMING[view.protocol] in HOSTED else (hostnames.ALL,)
+    taken = rivals(read, config) if FRAMING[view.protocol] in HOSTED else (hostnames.ALL,)
     own = (host for host in common if hostnames.owner(host, taken) == view.hostname)
     hosts_here = tuple(VirtualHostKey(config, host) for host in own)
     return Place(view.key, view.port, view.protocol, view.terminates, hosts_here)

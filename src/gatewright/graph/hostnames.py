@@ -1,10 +1,10 @@
-"""Hostname algebra of the Gateway API: matching, intersection, specificity.
+"""Hostname algebra of the Gateway API: matching, intersection, precedence.
 
 A hostname is exact (`a.example.com`), a wildcard (`*.example.com`: one or more labels in front of the suffix, never the bare
 suffix) or empty, which stands for all hosts. Source: Gateway API Listener.hostname and HTTPRouteSpec.hostnames.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Container, Iterator
 from functools import lru_cache
 
 ALL = ""
@@ -33,17 +33,17 @@ def intersections(listener: str, route: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(host for host in hosts if host is not None))
 
 
-def specificity(hostname: str) -> tuple[int, int]:
-    """Sort key, most specific first: exact, then wildcards with more characters, then all hosts."""
-    if hostname == ALL:
-        return (2, 0)
-    return (1, -len(hostname)) if hostname.startswith("*.") else (0, -len(hostname))
+def wider(hostname: str) -> Iterator[str]:
+    """Yield the hostnames that cover more than `hostname`, the narrowest first."""
+    labels = hostname.removeprefix("*.").split(".")
+    yield from (f"*.{'.'.join(labels[i:])}" for i in range(1, len(labels)))
+    if hostname != ALL:
+        yield ALL
 
 
-def owner(hostname: str, listeners: tuple[str, ...]) -> str | None:
+def owner(hostname: str, listeners: Container[str]) -> str | None:
     """Return the most specific of the listeners' hostnames that takes all of `hostname` (GatewayHTTPListenerIsolation)."""
-    takers = [pattern for pattern in listeners if covers(pattern, hostname)]
-    return min(takers, key=specificity) if takers else None
+    return next((pattern for pattern in (hostname, *wider(hostname)) if pattern in listeners), None)
 
 
 def summed(others: Collection[str], own: str, most: int) -> list[str]:

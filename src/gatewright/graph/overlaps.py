@@ -6,7 +6,7 @@ are told of first. Every look-up is by name, so that many listeners on a port co
 OverlappingTLSConfig (GEP-3567).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from gatewright.graph import hostnames
@@ -28,12 +28,12 @@ def _of_hostnames(specs: Sequence[ListenerSpec]) -> dict[ListenerKey, Finding]:
     by_host = {_host(spec): spec for spec in reversed(specs)}
     within: dict[str, ListenerSpec] = {}
     for spec in specs:
-        for pattern in _patterns(_host(spec)):
+        for pattern in hostnames.wider(_host(spec)):
             within.setdefault(pattern, spec)
     found = {}
     for spec in specs:
         host = _host(spec)
-        others = [by_host[pattern] for pattern in _patterns(host) if pattern in by_host]
+        others = [by_host[pattern] for pattern in hostnames.wider(host) if pattern in by_host]
         others += [within[host]] if host in within else []
         if others:
             other = min(others, key=lambda each: each.rank)
@@ -85,11 +85,3 @@ def _finding(spec: ListenerSpec, other: ListenerSpec, reason: str, mine: str, th
 
 def _host(spec: ListenerSpec) -> str:
     return spec.listener.hostname or hostnames.ALL
-
-
-def _patterns(host: str) -> Iterator[str]:
-    """The hostnames of listeners that cover more than `host`, the narrowest first."""
-    labels = host.removeprefix("*.").split(".")
-    yield from (f"*.{'.'.join(labels[i:])}" for i in range(1, len(labels)))
-    if host != hostnames.ALL:
-        yield hostnames.ALL

@@ -132,7 +132,7 @@ def _taken(world: World, view: ListenerView, wanted: Sequence[str], served: Sequ
     """Name the listeners of the same port that have hosts of the route, being more specific."""
     others = rivals(world.get, view.config) if view.config else {}
     for host in wanted:
-        owner = hostnames.owner(host, tuple(others))
+        owner = hostnames.owner(host, others)
         if (host or "*") not in served and owner is not None:
             other = others[owner]
             yield f"{host or '*'} belongs to listener {other.name} of {other.parent}, which is for {owner or '*'}"
