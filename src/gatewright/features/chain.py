@@ -4,18 +4,21 @@ All are there from the start and off until a route switches them on, so that the
 order is Envoy Gateway's (conventions, section 3). A feature that needs a filter has one line here.
 """
 
+from functools import cache
+
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 
 from gatewright.features import cors, credentials, external_auth, grpc, session
 from gatewright.features.slots import slot
 
 
-def http_filters() -> list[HttpFilter]:
+@cache
+def http_filters() -> tuple[HttpFilter, ...]:
     """Return the filters of a chain but for the router."""
-    return [
+    return (
         cors.http_filter(),
         slot(external_auth.NAME),
         session.http_filter(),
         *grpc.http_filters(),
         slot(credentials.NAME),
-    ]
+    )

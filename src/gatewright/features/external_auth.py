@@ -6,6 +6,7 @@ HTTPExternalAuthFilter; Envoy ExtAuthz.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 from envoy.config.core.v3 import grpc_service_pb2
@@ -87,6 +88,7 @@ def _named(headers: Iterable[str]) -> ListStringMatcher:
     return ListStringMatcher(patterns=[StringMatcher(exact=header.lower(), ignore_case=True) for header in headers])
 
 
+@cache
 def _all_but(words: tuple[str, ...]) -> ListStringMatcher:
     return ListStringMatcher(patterns=[StringMatcher(safe_regex=RegexMatcher(regex=all_but(words)))])
 

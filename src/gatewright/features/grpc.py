@@ -5,6 +5,7 @@ a listener changes no listener (a changed one drains its connections) and an HTT
 conventions, section 3; Envoy HttpFilter.disabled.
 """
 
+from functools import cache
 from typing import Final
 
 from envoy.config.route.v3 import route_components_pb2 as route_pb
@@ -23,11 +24,12 @@ _FILTERS: Final[tuple[tuple[str, Message], ...]] = (
 )
 
 
-def http_filters() -> list[HttpFilter]:
+def http_filters() -> tuple[HttpFilter, ...]:
     """Return the filters of a chain, off until a route wants them."""
-    return [HttpFilter(name=name, disabled=True, typed_config=packed(settings)) for name, settings in _FILTERS]
+    return tuple(HttpFilter(name=name, disabled=True, typed_config=packed(settings)) for name, settings in _FILTERS)
 
 
+@cache
 def route() -> route_pb.Route:
     """Return what switches the filters on; a configuration that is there and empty does."""
     on = packed(route_pb.FilterConfig(config=AnyMessage()))

@@ -10,7 +10,6 @@ from collections.abc import Collection
 import msgspec
 
 from gatewright.flow import Read
-from gatewright.graph.findings import ACCEPTED, Finding
 from gatewright.graph.specs import Rank
 from gatewright.graph.tables import ONLY, PORT_CLAIMS, SETTINGS, MachinePort, PortKey
 
@@ -32,12 +31,11 @@ def claim(ranks: Collection[Rank], addresses: Collection[tuple[str, ...]]) -> Po
     return PortClaim(min(ranks), bound)
 
 
-def unavailable(read: Read, key: PortKey, mine: PortClaim, path: str) -> tuple[Finding, ...]:
-    """Say whether another proxy of the same machine has the port."""
+def unavailable(read: Read, key: PortKey, mine: PortClaim) -> str:
+    """Say which other proxy of the same machine has the port; empty when none has."""
     settings = read(SETTINGS, ONLY)
     claims = read(PORT_CLAIMS, MachinePort(key.port, key.transport)) if settings and settings.shared_host else None
     for proxy, theirs in sorted(claims.items(), key=lambda each: each[1].rank) if claims else ():
         if proxy != key.proxy and theirs.rank < mine.rank and theirs.shares_address(mine):
-            message = f"port {key.port} of this machine is taken by {theirs.rank.parent}, which comes first"
-            return (Finding(ACCEPTED, "PortUnavailable", message, f"{path}.port"),)
-    return ()
+            return f"port {key.port} of this machine is taken by {theirs.rank.parent}, which comes first"
+    return ""

@@ -122,7 +122,8 @@ def settle(read: Read, key: PortKey, members: Mapping[ListenerKey, ListenerSpec]
     """Settle the listeners of one port."""
     specs = sorted(members.values(), key=lambda spec: spec.rank)
     against, mine = conflicts(specs), _claim(specs)
-    settled = tuple(_settled(read, key, spec, mine, against.get(spec.key)) for spec in specs)
+    taken = unavailable(read, key, mine)
+    settled = tuple(_settled(read, key, spec, taken, against.get(spec.key)) for spec in specs)
     noted = overlaps(specs, {facts.key: _names(read, facts) for facts in settled})
     settled = tuple(
         msgspec.structs.replace(facts, findings=(*facts.findings, noted[facts.key])) if facts.key in noted else facts
@@ -137,10 +138,11 @@ def _names(read: Read, facts: ListenerFacts) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for each in certificates if each for name in each.hosts))
 
 
-def _settled(read: Read, key: PortKey, spec: ListenerSpec, mine: PortClaim, conflict: Finding | None) -> ListenerFacts:
+def _settled(read: Read, key: PortKey, spec: ListenerSpec, taken: str, conflict: Finding | None) -> ListenerFacts:
     listener, path = spec.listener, spec.path
     kinds, kind_findings = route_kinds(listener, path)
-    findings = unavailable(read, key, mine, path) + _protocol(listener, path)
+    findings: tuple[Finding, ...] = (Finding(ACCEPTED, "PortUnavailable", taken, f"{path}.port"),) if taken else ()
+    findings += _protocol(listener, path)
     findings += (*_selector(listener, path), *filter(None, (conflict,)), *kind_findings)
     tls = None
     if terminates(listener):
