@@ -119,6 +119,9 @@ def _wire(world: World) -> None:
     world.derived(w.LOOKED_UP_HOSTS, w.HOST_ENTRIES, path_tree.looked_up)  # hosts with very many routes
     world.derived(w.LOOKED_UP_ROUTES, w.RENDERED, path_tree.spread)
     world.index(w.PATH_ENTRIES, w.LOOKED_UP_ROUTES, path_tree.by_path)
+    world.derived(w.PATH_ROUTES, w.PATH_ENTRIES, path_tree.routes)
+    world.index(w.PATH_ROUTES_OF_HOST, w.PATH_ROUTES, path_tree.by_host)
+    world.derived(w.TREES, w.PATH_ROUTES_OF_HOST, path_tree.is_worth_it)
     world.derived(w.LEAVES, w.PATH_ENTRIES, path_tree.leaf)
     world.index(w.LEAVES_OF_HOST, w.LEAVES, path_tree.by_host)
     world.derived(w.VIRTUAL_HOSTS, w.HOST_ENTRIES, wire_routes.virtual_host)

@@ -4,12 +4,13 @@ Envoy tries the routes of a virtual host one after the other, so the last of 10,
 In the tree the longest key that the path begins with leads to the few routes that may match it, in the order in which the linear
 form would try them: those of the exact path, regular expressions, those of the prefix, then those of shorter prefixes down to
 the first that takes all. The shorter ones are needed even below a route that takes all of its prefix: a path may begin with a key
-by chance (`/foobar` with `/foo`). A leaf is a row, so one route changed renders one leaf. Source: Envoy VirtualHost.matcher, xds
-Matcher.MatcherTree; HTTPRouteRule.matches.
+by chance (`/foobar` with `/foo`). A leaf is a row, so one route changed renders one leaf; what leaves would repeat is counted
+before any is rendered. Source: Envoy VirtualHost.matcher, xds Matcher.MatcherTree; HTTPRouteRule.matches.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from itertools import accumulate
+from typing import Final, Literal, TypeVar
 
 import msgspec
 from envoy.config.route.v3 import route_components_pb2 as route_pb
@@ -21,7 +22,9 @@ from gatewright.flow import Read
 from gatewright.graph.tables import ONLY, SETTINGS, RouteKey, VirtualHostKey
 from gatewright.wire.encoding import field, packed, serialised, text
 from gatewright.wire.entries import Entry, HostEntries, RenderedRoute, named, ordered
-from gatewright.wire.tables import LEAVES_OF_HOST, LOOKED_UP_HOSTS, PATH_ENTRIES, PathKey
+from gatewright.wire.tables import LEAVES_OF_HOST, LOOKED_UP_HOSTS, PATH_ENTRIES, TREES, PathKey
+
+V = TypeVar("V")
 
 _COPIES: Final = 3
 _ALLOWANCE: Final = 1000
@@ -44,19 +47,12 @@ class LookedUpRoute(msgspec.Struct, frozen=True):
     paths: tuple[tuple[PathKey, tuple[Entry, ...]], ...]
 
 
-class Leaf(msgspec.Struct, frozen=True, gc=False):
-    """A path of a host: `body` is its part of the tree, with so many `routes` in it."""
-
-    body: bytes
-    routes: int
-
-
 def looked_up(read: Read, key: VirtualHostKey, members: Mapping[RouteKey, HostEntries]) -> Literal[True] | None:
     """Say whether a host has so many entries that it is to be a tree."""
     del key
     settings = read(SETTINGS, ONLY)
-    enough = settings is not None and sum(len(each.entries) for each in members.values()) >= settings.tree_from
-    return True if enough else None
+    counts = accumulate(len(each.entries) for each in members.values())
+    return True if settings is not None and any(count >= settings.tree_from for count in counts) else None
 
 
 def spread(read: Read, key: RouteKey, rendered: RenderedRoute) -> LookedUpRoute | None:
@@ -75,31 +71,51 @@ def by_path(key: RouteKey, route: LookedUpRoute) -> Iterator[tuple[PathKey, Rout
         yield path, key, entries
 
 
-def leaf(read: Read, key: PathKey, members: Mapping[RouteKey, tuple[Entry, ...]]) -> Leaf:
-    """Render a path with all routes that a request may match whose path begins with it."""
+def routes(read: Read, key: PathKey, members: Mapping[RouteKey, tuple[Entry, ...]]) -> int:
+    """Count the routes that the leaf of a path would hold."""
+    own = _count(members)
+    if key.path == _ANYWHERE:
+        return own
+    return own + _count(read(PATH_ENTRIES, PathKey(key.host, _ANYWHERE)) or {}) + sum(1 for _ in _shorter(read, key))
+
+
+def is_worth_it(read: Read, key: VirtualHostKey, routes_by_path: Mapping[str, int]) -> Literal[True] | None:
+    """Say whether a host is a tree; with too many routes that match anywhere it is better tried in order."""
+    del read, key
+    return True if sum(routes_by_path.values()) <= _COPIES * len(routes_by_path) + _ALLOWANCE else None
+
+
+def leaf(read: Read, key: PathKey, members: Mapping[RouteKey, tuple[Entry, ...]]) -> bytes | None:
+    """Render a path of a tree with all routes that a request may match whose path begins with it."""
+    if not read(TREES, key.host):
+        return None
     tried = _all(members)
     if key.path != _ANYWHERE:
         anywhere = _all(read(PATH_ENTRIES, PathKey(key.host, _ANYWHERE)) or {})
         tried = ordered([*tried, *anywhere, *_shorter(read, key)])
     action = _on_match(b"".join(field(_LIST_ROUTES, named(each, key.host.host)) for each in tried))
-    return Leaf(action if key.path == _ANYWHERE else field(_MAP_ENTRY, text(1, key.path) + field(2, action)), len(tried))
+    return action if key.path == _ANYWHERE else field(_MAP_ENTRY, text(1, key.path) + field(2, action))
 
 
-def by_host(key: PathKey, row: Leaf) -> Iterator[tuple[VirtualHostKey, str, Leaf]]:
-    """Gather the leaves of a host."""
+def by_host(key: PathKey, row: V) -> Iterator[tuple[VirtualHostKey, str, V]]:
+    """Gather what is known of the paths of a host."""
     yield key.host, key.path, row
 
 
 def matcher(read: Read, host: VirtualHostKey) -> bytes | None:
-    """Join the tree of a host; None for one that is better tried in order, having few routes or too many that match anywhere."""
-    leaves = read(LEAVES_OF_HOST, host) if read(LOOKED_UP_HOSTS, host) else None
-    if not leaves or sum(each.routes for each in leaves.values()) > _COPIES * len(leaves) + _ALLOWANCE:
+    """Join the tree of a host; None for one that is none."""
+    leaves = read(LEAVES_OF_HOST, host)
+    if not leaves:
         return None
-    keys = b"".join(leaves[path].body for path in sorted(leaves) if path != _ANYWHERE)
+    keys = b"".join(leaves[path] for path in sorted(leaves) if path != _ANYWHERE)
     anywhere = leaves.get(_ANYWHERE)
     by_prefix = _INPUT + field(Matcher.MatcherTree.PREFIX_MATCH_MAP_FIELD_NUMBER, keys)
-    fallback = field(Matcher.ON_NO_MATCH_FIELD_NUMBER, anywhere.body) if anywhere else b""
+    fallback = field(Matcher.ON_NO_MATCH_FIELD_NUMBER, anywhere) if anywhere else b""
     return field(Matcher.MATCHER_TREE_FIELD_NUMBER, by_prefix) + fallback
+
+
+def _count(members: Mapping[RouteKey, tuple[Entry, ...]]) -> int:
+    return sum(map(len, members.values()))
 
 
 def _all(members: Mapping[RouteKey, tuple[Entry, ...]]) -> list[Entry]:

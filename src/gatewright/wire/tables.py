@@ -10,7 +10,7 @@ from gatewright.wire.resource import ENDPOINTS as ENDPOINTS_TYPE
 
 if TYPE_CHECKING:
     from gatewright.wire.entries import Entry, HostEntries, RenderedRoute
-    from gatewright.wire.path_tree import Leaf, LookedUpRoute
+    from gatewright.wire.path_tree import LookedUpRoute
     from gatewright.wire.routes import VirtualHostBytes
     from gatewright.wire.streams import StreamRoute
 
@@ -27,8 +27,11 @@ HOST_ENTRIES: Ref[VirtualHostKey, Mapping[RouteKey, "HostEntries"]] = Ref("route
 LOOKED_UP_HOSTS: Ref[VirtualHostKey, Literal[True]] = Ref("hosts looked up by path")
 LOOKED_UP_ROUTES: Ref[RouteKey, "LookedUpRoute"] = Ref("routes looked up by path")
 PATH_ENTRIES: Ref[PathKey, Mapping[RouteKey, "tuple[Entry, ...]"]] = Ref("route entries by path")
-LEAVES: Ref[PathKey, "Leaf"] = Ref("leaves of path trees")
-LEAVES_OF_HOST: Ref[VirtualHostKey, Mapping[str, "Leaf"]] = Ref("leaves by host")
+PATH_ROUTES: Ref[PathKey, int] = Ref("routes by path")
+PATH_ROUTES_OF_HOST: Ref[VirtualHostKey, Mapping[str, int]] = Ref("routes by path, by host")
+TREES: Ref[VirtualHostKey, Literal[True]] = Ref("hosts that are path trees")
+LEAVES: Ref[PathKey, bytes] = Ref("leaves of path trees")
+LEAVES_OF_HOST: Ref[VirtualHostKey, Mapping[str, bytes]] = Ref("leaves by host")
 VIRTUAL_HOSTS: Ref[VirtualHostKey, "VirtualHostBytes"] = Ref("virtual hosts")
 CONFIG_HOSTS: Ref[RouteConfigKey, Mapping[str, bytes]] = Ref("virtual hosts by route configuration")
 STREAM_ROUTES: Ref[VirtualHostKey, Mapping[RouteKey, "StreamRoute"]] = Ref("stream routes by host")
