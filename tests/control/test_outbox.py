@@ -123,7 +123,7 @@ def test_what_is_refused_elsewhere_counts_for_that_version() -> None:
     bad = listener("http", b"bad")
     refusal = Refusal(PROXY, LISTENER, "http", bad.version, "cannot bind", accepted=False)
     key = DeliveryKey("listener", ONE)
-    assert not outbox.refused_elsewhere([(refusal.of, refusal)])
+    assert not outbox.refused_elsewhere({refusal.of: refusal})
     world.put(DELIVERED["listener"], ONE, bad)
     outbox.take(world.settle(), 0)
     assert Delivered("http", accepted=False, refusal="cannot bind") == world.get(DELIVERIES, key)
@@ -132,7 +132,7 @@ def test_what_is_refused_elsewhere_counts_for_that_version() -> None:
     assert world.get(DELIVERIES, key) is None
     world.put(DELIVERED["listener"], ONE, bad)
     outbox.take(world.settle(), 2)
-    assert outbox.refused_elsewhere([])
+    assert outbox.refused_elsewhere({})
     assert world.get(DELIVERIES, key) is None
 
 
@@ -144,7 +144,7 @@ def test_what_a_proxy_says_here_goes_before_what_another_refuses_elsewhere() -> 
     outbox.take(world.settle(), 0)
     refusal = Refusal(PROXY, LISTENER, "http", sent.version, "theirs", accepted=False)
     outbox.delivered([Delivery(PROXY, LISTENER, "http", sent.version, None)])
-    outbox.refused_elsewhere([(refusal.of, refusal)])
+    outbox.refused_elsewhere({refusal.of: refusal})
     assert Delivered("http", accepted=True, refusal="theirs") == world.get(DELIVERIES, DeliveryKey("listener", ONE))
     outbox.delivered([Delivery(PROXY, LISTENER, "http", None, sent.version, "ours")])
     assert Delivered("http", accepted=False, refusal="ours") == world.get(DELIVERIES, DeliveryKey("listener", ONE))

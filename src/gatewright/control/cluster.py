@@ -269,12 +269,13 @@ class ClusterPlane(Plane):
     def _delivered(self, deliveries: Sequence[Delivery]) -> None:
         super()._delivered(deliveries)
         for each in deliveries:
-            refused = each.refused is not None
-            refusal = Refusal(each.proxy, each.type_url, each.name, each.refused or "", each.message, each.accepted is not None)
-            self._own_refusals.note(refusal.of, refusal if refused else None)
+            name, refusal = Name(each.proxy, each.type_url, each.name), None
+            if each.refused is not None:
+                refusal = Refusal(*name, each.refused, each.message, accepted=each.accepted is not None)
+            self._own_refusals.note(name, refusal)
 
     def _refused_elsewhere(self, refusals: Mapping[Name, Refusal]) -> None:
-        if self._outbox.refused_elsewhere(refusals.items()):
+        if self._outbox.refused_elsewhere(refusals):
             self._wake.set()
 
     def _progressed(self, progress: Progress) -> None:

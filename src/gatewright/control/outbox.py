@@ -7,40 +7,17 @@ proxy said of a name finds its row, also when the row comes later.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 from gatewright.ads.messages import Delivery, ResourceChange
 from gatewright.flow import Changes, World
 from gatewright.status.tables import DELIVERIES, Delivered, DeliveryKey
 from gatewright.wire.resource import CLUSTER, ENDPOINTS, Resource
 from gatewright.world import DELIVERED
+from gatewright.writers.refusals import Name, Refusal
 
 LINGER_SECONDS: Final = 10.0
 _LINGERING: Final = frozenset({CLUSTER, ENDPOINTS})
-
-
-class Refused(Protocol):
-    """What a proxy of another replica refuses."""
-
-    @property
-    def version(self) -> str:
-        """The version of the resource."""
-
-    @property
-    def message(self) -> str:
-        """Envoy's words."""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether it goes on with an earlier version."""
-
-
-class _Name(NamedTuple):
-    """A resource as a proxy knows it."""
-
-    proxy: str
-    type_url: str
-    name: str
 
 
 class Outbox:
@@ -48,21 +25,21 @@ class Outbox:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._names: dict[DeliveryKey, _Name] = {}
-        self._keys: dict[_Name, DeliveryKey] = {}
-        self._said: dict[_Name, Delivered] = {}
-        self._elsewhere: Mapping[_Name, Refused] = {}
-        self._leaving: dict[_Name, float] = {}
+        self._names: dict[DeliveryKey, Name] = {}
+        self._keys: dict[Name, DeliveryKey] = {}
+        self._said: dict[Name, Delivered] = {}
+        self._elsewhere: Mapping[Name, Refusal] = {}
+        self._leaving: dict[Name, float] = {}
 
     def take(self, changes: Changes, now: float) -> list[ResourceChange]:
         """Turn changed rows into what proxies shall hold from now on; `now` is in seconds of any steady clock."""
-        gone: dict[_Name, None] = {}
-        sent: dict[_Name, Resource] = {}
+        gone: dict[Name, None] = {}
+        sent: dict[Name, Resource] = {}
         for what, ref in DELIVERED.items():
             for row_key in changes.get(ref, ()):
                 key = DeliveryKey(what, row_key)
                 resource = self._world.get(ref, row_key)
-                name = _Name(row_key.proxy, resource.type_url, resource.name) if resource else None
+                name = Name(row_key.proxy, resource.type_url, resource.name) if resource else None
                 before = self._names.get(key)
                 if before is not None and before != name:
                     gone[before] = None
@@ -80,7 +57,7 @@ class Outbox:
     def delivered(self, deliveries: Iterable[Delivery]) -> None:
         """Put what Envoy said into the world."""
         for each in deliveries:
-            name = _Name(each.proxy, each.type_url, each.name)
+            name = Name(each.proxy, each.type_url, each.name)
             if each.accepted is None and each.refused is None:
                 self._said.pop(name, None)
             else:
@@ -88,12 +65,12 @@ class Outbox:
                 self._said[name] = Delivered(each.name, accepted=each.accepted is not None, refusal=refusal)
             self._tell(name)
 
-    def refused_elsewhere(self, refusals: Iterable[tuple[tuple[str, str, str], Refused]]) -> bool:
-        """Take all that proxies refuse of other replicas, by proxy, type and name; says whether that changes anything here.
+    def refused_elsewhere(self, refusals: Mapping[Name, Refusal]) -> bool:
+        """Take all that proxies refuse of other replicas; says whether that changes anything here.
 
         A refusal counts as long as its version is the one that we, too, would send.
         """
-        before, self._elsewhere = self._elsewhere, {_Name(*name): each for name, each in refusals}
+        before, self._elsewhere = self._elsewhere, refusals
         news = [name for name in before.keys() | self._elsewhere.keys() if self._tell(name)]
         return bool(news)
 
@@ -103,13 +80,13 @@ class Outbox:
             for name in [name for name in names if name.proxy == proxy]:
                 del names[name]
 
-    def _claim(self, key: DeliveryKey, name: _Name) -> None:
+    def _claim(self, key: DeliveryKey, name: Name) -> None:
         self._names[key] = name
         self._keys[name] = key
         self._leaving.pop(name, None)
         self._tell(name)
 
-    def _tell(self, name: _Name) -> bool:
+    def _tell(self, name: Name) -> bool:
         """Put into the world what is known of a name, if it is anybody's; says whether that was news."""
         key = self._keys.get(name)
         if key is None:
@@ -121,7 +98,7 @@ class Outbox:
             said = Delivered(name.name, accepted=accepted, refusal=refused.message)
         return self._world.put(DELIVERIES, key, said)
 
-    def _release(self, key: DeliveryKey, name: _Name) -> None:
+    def _release(self, key: DeliveryKey, name: Name) -> None:
         del self._names[key]
         if self._keys.get(name) == key:
             del self._keys[name]
