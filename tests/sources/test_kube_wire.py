@@ -34,8 +34,9 @@ def test_a_line_is_an_event() -> None:
     line = json.dumps({"type": "MODIFIED", "object": route(KEY, "one", version=12, uid="u", generation=3)}).encode()
     event = reader("HTTPRoute").line(line)
     assert isinstance(event, Event)
-    assert (False, KEY, 12, 3, "u") == (event.gone, *(getattr(event.seen, name) for name in Seen.__struct_fields__[:4]))
+    assert (False, KEY, 12, 3) == (event.gone, *(getattr(event.seen, name) for name in Seen.__struct_fields__[:3]))
     assert isinstance(event.seen.object, HTTPRoute)
+    assert "u" == event.seen.object.metadata.uid
     deleted = reader("HTTPRoute").line(line.replace(b"MODIFIED", b"DELETED"))
     assert isinstance(deleted, Event)
     assert deleted.gone

@@ -21,10 +21,6 @@ class Live(Protocol):
         """How often its desired state has changed."""
 
     @property
-    def uid(self) -> str:
-        """Which object of its name it is."""
-
-    @property
     def status(self) -> bytes:
         """Its status."""
 

@@ -33,7 +33,6 @@ class Live(NamedTuple):
 
     resource_version: str
     generation: int
-    uid: str
     status: bytes
 
 
@@ -82,7 +81,7 @@ class Store:
     def live(self, key: NamespacedName) -> Live | None:
         """The newest version of an object, even when it cannot be read."""
         held = self._held.get(key)
-        return None if held is None else Live(str(held.resource_version), held.generation, held.uid, held.status)
+        return None if held is None else Live(str(held.resource_version), held.generation, held.status)
 
     def put(self, seen: Seen) -> None:
         """An object is (or was, when a newer version is known) as seen."""

@@ -28,7 +28,6 @@ class Seen(msgspec.Struct, frozen=True):
     key: NamespacedName
     resource_version: int
     generation: int
-    uid: str
     object: msgspec.Struct | None
     status: bytes = b""
     problems: tuple[Problem, ...] = ()
@@ -181,7 +180,7 @@ class Reader:
         if not self._holds(built):
             return None
         status = bytes(wire.status) if self._has_raw_status else b""
-        return Seen(meta.key, int(meta.resource_version), meta.generation, meta.uid, built, status)
+        return Seen(meta.key, int(meta.resource_version), meta.generation, built, status)
 
     def _tolerated(self, raw: msgspec.Raw | bytes) -> Seen:
         meta = heads.decode(raw).metadata
@@ -193,7 +192,7 @@ class Reader:
             read.pop("status", None)
         taken, problems = tolerated(self.resource.kind, read)
         kept = msgspec.json.encode(status) if status is not None and self._has_raw_status else b""
-        return Seen(meta.key, int(meta.resource_version), meta.generation, meta.uid, taken, kept, problems)
+        return Seen(meta.key, int(meta.resource_version), meta.generation, taken, kept, problems)
 
 
 _CHANGES: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
