@@ -170,6 +170,11 @@ class Api:
         return answer
 
 
+def denied(answer: Answer) -> OSError:
+    """A refusal, for whoever makes no difference between that and no answer at all."""
+    return OSError(f"{answer.status}: {answer.body[:200].decode(errors='replace')}")
+
+
 def selector_of(labels: Mapping[str, str]) -> str:
     """Labels as a labelSelector."""
     return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))

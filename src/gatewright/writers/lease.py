@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from gatewright import log
-from gatewright.apiserver import CONFLICT, CREATED, NOT_FOUND, OK, Requests
+from gatewright.apiserver import CONFLICT, CREATED, NOT_FOUND, OK, Requests, denied
 
 NAME: Final = "5b9825d2.gateway.envoyproxy.io"
 API_VERSION: Final = "coordination.k8s.io/v1"
@@ -166,12 +166,11 @@ class Election:
                 self._become(leading=self.leader == self._identity)
 
     async def _read(self, now: float) -> None:
-        status, body, _ = await self._api.request("GET", f"{self._path}/{NAME}")
-        if status in {OK, NOT_FOUND}:
-            lease = msgspec.json.decode(body, type=Lease) if status == OK else None
-            self._seen = observed(self._seen, lease, now)
-        else:
-            raise OSError(f"{status}: {body[:200].decode(errors='replace')}")
+        answer = await self._api.request("GET", f"{self._path}/{NAME}")
+        if answer.status not in {OK, NOT_FOUND}:
+            raise denied(answer)
+        lease = msgspec.json.decode(answer.body, type=Lease) if answer.status == OK else None
+        self._seen = observed(self._seen, lease, now)
 
     async def _put(self, identity: str) -> bool:
         """Write our claim, for the version that we have seen; says whether it was taken."""
@@ -180,12 +179,12 @@ class Election:
         version = before.metadata.resource_version if before else ""
         lease = Lease(Metadata(NAME, self._namespace, version), claimed(before, identity, now, self._timing))
         path = f"{self._path}/{NAME}" if before else self._path
-        status, body, _ = await self._api.request("PUT" if before else "POST", path, body=msgspec.json.encode(lease))
-        if status in {OK, CREATED}:
-            self._seen = observed(self._seen, msgspec.json.decode(body, type=Lease), time.monotonic())
+        answer = await self._api.request("PUT" if before else "POST", path, body=msgspec.json.encode(lease))
+        if answer.status in {OK, CREATED}:
+            self._seen = observed(self._seen, msgspec.json.decode(answer.body, type=Lease), time.monotonic())
             return True
-        if status not in {CONFLICT, NOT_FOUND}:
-            raise OSError(f"{status}: {body[:200].decode(errors='replace')}")
+        if answer.status not in {CONFLICT, NOT_FOUND}:
+            raise denied(answer)
         return False
 
     def _become(self, *, leading: bool) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gatewright import log
-from gatewright.apiserver import APPLY_PATCH, FIELD_MANAGER, NOT_FOUND, OK, SUCCESS, Requests
+from gatewright.apiserver import APPLY_PATCH, FIELD_MANAGER, NOT_FOUND, OK, SUCCESS, Requests, denied
 
 LABEL: Final = "gatewright.dev/refusals"
 ANNOTATION: Final = "gatewright.dev/refusals"
@@ -141,7 +141,7 @@ class OwnRefusals:
             "PATCH", self._path, query=query, body=msgspec.json.encode(lease), content_type=APPLY_PATCH
         )
         if answer.status not in SUCCESS:
-            raise OSError(f"{answer.status}: {answer.body[:200].decode(errors='replace')}")
+            raise denied(answer)
         self._told = True
 
     async def _remove(self) -> None:
@@ -173,7 +173,7 @@ class OthersRefusals:
     async def _look(self) -> None:
         answer = await self._api.request("GET", self._path, query={"labelSelector": LABEL})
         if answer.status != OK:
-            raise OSError(f"{answer.status}: {answer.body[:200].decode(errors='replace')}")
+            raise denied(answer)
         leases = msgspec.json.decode(answer.body, type=_Leases).items
         now = time.monotonic()
         live = [lease for lease in leases if self._is_renewed(lease, now)]
