@@ -2,12 +2,10 @@
 
 import asyncio
 import struct
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from functools import partial
-from textwrap import indent
 from typing import NamedTuple
 
 import grpc
@@ -22,6 +20,7 @@ from tests.support.objects import GATEWAY_CLASS, documents, gateway, https, serv
 from tests.support.objects import route as any_route
 from tests.support.ports import free_port
 from tests.support.serving import Serving, serving
+from tests.support.waiting import eventually
 
 grpc_route = partial(any_route, kind="GRPCRoute")
 SECURE = "secure.test"
@@ -118,20 +117,12 @@ def test_a_call_over_tls(edge: Edge) -> None:
 def test_a_backend_with_tls(edge: Edge) -> None:
     """A BackendTLSPolicy has the Gateway speak TLS, and HTTP/2 within, to the Service of a GRPCRoute."""
     certificate = shared("inner.test")
-    authority = indent(certificate.certificate.decode(), "    ")
     with CallBackend("inner", certificate) as backend:
         edge.server.apply(
             "inner",
             service("inner", backend.port),
             grpc_route("inner", to("inner")),
-            f"""
-apiVersion: v1
-kind: ConfigMap
-metadata: {{name: inner}}
-data:
-  ca.crt: |
-{authority}
-""",
+            certificate.config_map("inner"),
             """
 apiVersion: gateway.networking.k8s.io/v1
 kind: BackendTLSPolicy
@@ -224,10 +215,8 @@ def test_filters(edge: Edge) -> None:
     seen = edge.calls["one"].received[-1]
     expected = {"x-set": "new", "x-add": "first,second", "x-gone": None, "x-kept": "kept", "x-backend-set": "one"}
     assert expected == {name: seen.metadata.get(name) for name in expected}
-    deadline = time.monotonic() + 5
-    while len(edge.calls["two"].received) == before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert "/demo.Echo/Filtered" == edge.calls["two"].received[-1].method
+    mirrored = eventually(lambda: edge.calls["two"].received[before:], bool, seconds=5)
+    assert "/demo.Echo/Filtered" == mirrored[-1].method
 
 
 def test_beside_an_http_route(edge: Edge) -> None:
