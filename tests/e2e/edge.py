@@ -40,8 +40,7 @@ class Edge:
 
     def chosen(self, host: str, path: str = "/", *, method: str = "GET", headers: Mapping[str, str] | None = None) -> str:
         """The backend that answers; else the status."""
-        answer = self.ask(host, path, method=method, headers=headers)
-        return answer.backend or str(answer.status)
+        return self.ask(host, path, method=method, headers=headers).chosen
 
 
 @contextmanager

@@ -140,8 +140,7 @@ def test_the_folder_is_deleted_and_made_again(edge: Edge) -> None:
 def ask_or_fail(port: int, host: str) -> str:
     """The backend or status, or the exception's name when nobody listens."""
     try:
-        answer = ask(port, host)
-        return answer.backend or str(answer.status)
+        return ask(port, host).chosen
     except OSError as error:
         return type(error).__name__
 

@@ -124,7 +124,7 @@ class Example:
         answer = ask(self.ports[asked.port], asked.host, asked.path, method=asked.method, headers=asked.headers)
         if location := answer.headers.get("location"):
             return f"{answer.status} {self.in_the_example(location)}"
-        return answer.backend or str(answer.status)
+        return answer.chosen
 
     def in_the_example(self, location: str) -> str:
         """A URL with the ports of the example; a well-known port is named."""

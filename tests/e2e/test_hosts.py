@@ -65,8 +65,7 @@ class Listeners:
 
     def chosen(self, port: str, host: str) -> str:
         """The backend that answers on a port; else the status."""
-        answer = ask(self.ports[port], host)
-        return answer.backend or str(answer.status)
+        return ask(self.ports[port], host).chosen
 
 
 @pytest.fixture(scope="module")

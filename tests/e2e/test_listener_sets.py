@@ -42,8 +42,7 @@ class Shared:
 
     def chosen(self, host: str, port: int | None = None) -> str:
         """The backend that answers; else the status."""
-        answer = ask(port or self.port, host)
-        return answer.backend or str(answer.status)
+        return ask(port or self.port, host).chosen
 
     def conditions(self, name: str, namespace: str) -> dict[str, str]:
         """The conditions of a ListenerSet."""
@@ -208,8 +207,7 @@ def test_merged_gateways_share_hosts_as_one_gateway_would(server: Serving) -> No
             ("exact.narrow.test", "/only"): "exact",
             ("exact.narrow.test", "/"): "404",
         }
-        found = {(host, path): ask(port, host, path) for host, path in expected}
-        assert expected == {asked: answer.backend or str(answer.status) for asked, answer in found.items()}
+        assert expected == {(host, path): ask(port, host, path).chosen for host, path in expected}
         assert 1 == len(server.envoys())
 
 

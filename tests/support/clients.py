@@ -35,6 +35,11 @@ class Answer(NamedTuple):
         """The name of the backend that answered; empty when none did."""
         return str(self.seen["backend"]) if self.headers.get("content-type") == "application/json" else ""
 
+    @property
+    def chosen(self) -> str:
+        """The backend that answered; else the status."""
+        return self.backend or str(self.status)
+
 
 class Tls(NamedTuple):
     """How to speak TLS: `server_name` is the SNI (None sends none), `authority` the PEM of a certificate to trust.
