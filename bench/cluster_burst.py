@@ -22,7 +22,7 @@ import yaml
 
 from bench.cluster_usage import percentile, spent, told, usage
 from gatewright.api.meta import NamespacedName
-from gatewright.apiserver import MERGE_PATCH, OK
+from gatewright.apiserver import MERGE_PATCH, OK, lines
 from gatewright.sources.kube.client import Client
 from gatewright.sources.kube.credentials import Credentials
 from gatewright.writers.kubernetes import CONCURRENT
@@ -96,11 +96,8 @@ class Watched:
         while True:
             query = {"watch": "1", "resourceVersion": self._version}
             async with client.stream(ROUTES.list_path(namespace), query, silence=SILENCE) as stream:
-                rest = b""
-                async for piece in stream.pieces:
-                    *lines, rest = (rest + piece).split(b"\n")
-                    for line in lines:
-                        self.take(_event.decode(line), time.monotonic())
+                async for line in lines(stream.pieces):
+                    self.take(_event.decode(line), time.monotonic())
 
     def take(self, event: _Event, now: float) -> None:
         """One event of the watch."""

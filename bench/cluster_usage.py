@@ -1,16 +1,14 @@
 """What the machine spends on whom: CPU time and memory by program, as the kernel counts them, and tables of figures."""
 
-import contextlib
 import json
-import os
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-TICKS: Final = os.sysconf("SC_CLK_TCK")
-PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+from tests.support.processes import processes
+
 PROGRAMS: Final[Mapping[str, str]] = {  # by a word of their command line
     "kube-apiserver": "API server",
     "bed-init": "etcd and node",
@@ -24,56 +22,33 @@ PROGRAMS: Final[Mapping[str, str]] = {  # by a word of their command line
 class Usage(NamedTuple):
     """CPU seconds since their start, and resident bytes, by program."""
 
-    cpu: Counter[str]
+    cpu: Mapping[str, float]
     memory: Counter[str]
-
-
-class _Process(NamedTuple):
-    """A process, as `/proc` has it."""
-
-    words: list[str]
-    parent: str
-    seconds: float
-    resident: int
 
 
 def usage(bed: str) -> Usage:
     """What every program of this test cluster has used until now; processes of one program are added up."""
-    found = Usage(Counter(), Counter())
-    processes = dict(_processes())
-    ours = {number for number, each in processes.items() if {"up", bed} <= set(each.words)}
-    for number in list(ours):
-        ours |= set(_below(number, processes))
-    for number in ours:
-        words = processes[number].words
+    found = {each.pid: each for each in processes()}
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for each in found.values():
+        children[each.parent].append(each.pid)
+    ours = [pid for pid, each in found.items() if {"up", bed} <= set(each.words)]
+    for pid in ours:  # grows while it is walked
+        ours.extend(child for child in children[pid] if child not in ours)
+    cpu: defaultdict[str, float] = defaultdict(float)
+    memory: Counter[str] = Counter()
+    for pid in ours:
+        words = found[pid].words
         program = next((PROGRAMS[word] for word in words if word in PROGRAMS), "")
         if program and (program != "control plane" or "serve" in words):
-            found.cpu[program] += processes[number].seconds  # type: ignore[assignment]  # seconds
-            found.memory[program] += processes[number].resident
-    return found
-
-
-def _processes() -> Iterator[tuple[str, _Process]]:
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            with contextlib.suppress(OSError):  # it has ended
-                words = (process / "cmdline").read_text().split("\0")
-                fields = (process / "stat").read_text().rpartition(")")[2].split()
-                seconds = (int(fields[11]) + int(fields[12])) / TICKS
-                yield process.name, _Process(words, fields[1], seconds, int(fields[21]) * PAGE)
-
-
-def _below(number: str, processes: Mapping[str, _Process]) -> Iterator[str]:
-    """A process's children, and theirs."""
-    for child, each in processes.items():
-        if each.parent == number:
-            yield child
-            yield from _below(child, processes)
+            cpu[program] += found[pid].seconds
+            memory[program] += found[pid].resident
+    return Usage(cpu, memory)
 
 
 def spent(before: Usage, after: Usage) -> dict[str, float]:
     """CPU seconds between the two, by program."""
-    seconds = {name: after.cpu[name] - before.cpu[name] for name in PROGRAMS.values()}
+    seconds = {name: after.cpu.get(name, 0.0) - before.cpu.get(name, 0.0) for name in PROGRAMS.values()}
     return {f"CPU s, {name}": round(used, 2) for name, used in seconds.items() if used > 0}
 
 

@@ -5,12 +5,11 @@ of its own, and asked for in the same way. What a control plane adds is the diff
 """
 
 import asyncio
-import http.client
 import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from envoy.config.core.v3 import address_pb2
@@ -20,7 +19,7 @@ from envoy.config.route.v3 import route_pb2
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm_pb
 
-from bench.lab import NOT_FOUND, POLL_SECONDS
+from bench.lab import Site, answered
 from gatewright.ads.messages import ResourceChange
 from gatewright.ads.server import AdsServer
 from gatewright.fleet.bootstrap import bootstrap
@@ -29,7 +28,6 @@ from gatewright.fleet.spec import BootstrapSpec, Pipe
 from gatewright.wire.config_source import ads
 from gatewright.wire.encoding import packed, serialised
 from gatewright.wire.resource import LISTENER, ROUTES, Resource, resource
-from tests.support.clients import Connection
 from tests.support.ports import LOOPBACK, free_port
 
 _PROXY = "floor"
@@ -49,8 +47,8 @@ async def _swaps(body: bytes, runs: int) -> list[float]:
             config = _with_host(body, host)
             started = time.perf_counter()
             server.publish(run + 2, [ResourceChange(_PROXY, ROUTES, "floor", config)])
-            await asyncio.to_thread(_wait, port, host)
-            taken.append((time.perf_counter() - started) * 1e3)
+            milliseconds, _ = await asyncio.to_thread(answered, port, Site(host, "/"), started)
+            taken.append(milliseconds)
             await asyncio.sleep(0.15)
     return taken[2:]
 
@@ -60,17 +58,6 @@ def _with_host(body: bytes, host: str) -> Resource:
     extra = route_pb2.RouteConfiguration(virtual_hosts=[route_pb.VirtualHost(name=host, domains=[host], routes=[answer])])
     name = route_pb2.RouteConfiguration(name="floor")
     return resource(ROUTES, "floor", body + serialised(extra) + serialised(name))
-
-
-def _wait(port: int, host: str) -> None:
-    with closing(Connection(port)) as connection:
-        while True:
-            try:
-                if connection.ask(host).status != NOT_FOUND:
-                    return
-            except (OSError, http.client.HTTPException):
-                connection.close()
-            time.sleep(POLL_SECONDS)
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ a path of its own. It says how long a change took to be served, and what it cost
 """
 
 import json
-import os
 import statistics
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from tests.support.backends import Backend, http_backend
 from tests.support.clients import Connection
 from tests.support.objects import GATEWAY_CLASS, documents, gateway, route, service
 from tests.support.ports import free_port
+from tests.support.processes import process
 from tests.support.serving import Serving, UnixConnection, serving
 
 PER_FILE: Final = 100
@@ -30,7 +30,6 @@ SETTLE_SECONDS: Final = 1.0
 OK: Final = 200
 NOT_FOUND: Final = 404
 FORWARD: Final = "- {{matches: [{{path: {{value: {path}}}}}], backendRefs: [{{name: {backend}, port: 80}}]}}"
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _MIB: Final = 1 << 20
 
 
@@ -58,8 +57,8 @@ class Usage(NamedTuple):
 
 def usage(pid: int) -> Usage:
     """What a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / _MIB)
+    found = process(pid)
+    return Usage(found.seconds, found.resident / _MIB)
 
 
 class Site(NamedTuple):
@@ -96,21 +95,9 @@ class Lab:
             texts = (self.route(f"r{n}") for n in range(first, min(first + PER_FILE, count)))
             self.server.put(f"routes-{first:06d}", *texts)
 
-    def wait(self, name: str, started: float, status: int = OK, backend: str = "") -> tuple[float, int]:
-        """Milliseconds from `started` until `name` is answered with `status` (by `backend`), and the wrong answers meanwhile."""
-        site, wrong = self.site(name), 0
-        with closing(Connection(self.port)) as connection:
-            while (now := time.perf_counter()) < started + PATIENCE_SECONDS:
-                try:
-                    answer = connection.ask(site.host, site.path)
-                except (OSError, HTTPException):
-                    answer = None
-                    connection.close()
-                if answer is not None and answer.status == status and backend in {"", answer.headers.get("x-backend")}:
-                    return (time.perf_counter() - started) * 1e3, wrong
-                wrong += answer is not None and answer.status not in {OK, NOT_FOUND}
-                time.sleep(POLL_SECONDS if answer else 10 * POLL_SECONDS)
-        raise TimeoutError(f"{name} was not answered with {status} in {now - started:.0f} s")
+    def wait(self, name: str, started: float) -> tuple[float, int]:
+        """Milliseconds from `started` until `name` is answered, and the wrong answers meanwhile."""
+        return answered(self.port, self.site(name), started)
 
     @property
     def control_plane(self) -> int:
@@ -130,6 +117,23 @@ class Lab:
         with closing(UnixConnection(at)) as connection:
             connection.request("GET", path)
             return connection.getresponse().read().decode()
+
+
+def answered(port: int, site: Site, started: float) -> tuple[float, int]:
+    """Milliseconds from `started` until a site is answered with 200, and the answers meanwhile that were not 404 either."""
+    wrong = 0
+    with closing(Connection(port)) as connection:
+        while (now := time.perf_counter()) < started + PATIENCE_SECONDS:
+            try:
+                answer = connection.ask(site.host, site.path)
+            except (OSError, HTTPException):
+                answer = None
+                connection.close()
+            if answer is not None and answer.status == OK:
+                return (time.perf_counter() - started) * 1e3, wrong
+            wrong += answer is not None and answer.status != NOT_FOUND
+            time.sleep(POLL_SECONDS if answer else 10 * POLL_SECONDS)
+    raise TimeoutError(f"{site} was not answered with {OK} in {now - started:.0f} s")
 
 
 @contextmanager

@@ -8,8 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from http.client import HTTPException
 from typing import Any, Final, NamedTuple, Self
 
@@ -141,8 +140,8 @@ def _grpc(target: Target) -> Iterator[Ask]:
         call = channel.unary_unary(GRPC_METHOD, request_serializer=bytes, response_deserializer=bytes)
 
         def ask() -> str:
-            name: bytes = call(b"", timeout=10)
-            return name.decode()
+            _, answered = call.with_call(b"", timeout=10)
+            return next(str(value) for name, value in answered.initial_metadata() if name == "x-backend")
 
         yield ask
 
@@ -166,27 +165,3 @@ CLIENTS: Final[Mapping[str, Callable[[Target], Any]]] = {
     "gRPC": _grpc,
     "TCP": _tcp,
 }
-
-
-@contextmanager
-def grpc_backend(name: str) -> Iterator[int]:
-    """A gRPC server that answers every call with its name; gives its port."""
-
-    def answer(request: bytes, context: object) -> bytes:
-        del request, context
-        return name.encode()
-
-    class Anything(grpc.GenericRpcHandler):
-        def service(self, details: object) -> Any:  # noqa: ANN401 - an RpcMethodHandler, which has no type
-            del details
-            return grpc.unary_unary_rpc_method_handler(answer, request_deserializer=bytes, response_serializer=bytes)
-
-    server = grpc.server(ThreadPoolExecutor(4))
-    server.add_generic_rpc_handlers((Anything(),))
-    port = server.add_insecure_port(f"{LOOPBACK}:0")
-    server.start()
-    try:
-        yield port
-    finally:
-        with suppress(RuntimeError):
-            server.stop(0).wait()

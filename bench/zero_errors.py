@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench.lab import show
-from bench.traffic import GOOD, Target, Traffic, grpc_backend
+from bench.traffic import GOOD, Target, Traffic
 from tests.support.backends import ServerTls, http_backend
+from tests.support.calls import CallBackend
 from tests.support.certificates import Certificate, self_signed
 from tests.support.objects import GATEWAY_CLASS, documents, gateway, https, route, service, stream_route, to
 from tests.support.ports import LOOPBACK, free_port
@@ -29,6 +30,8 @@ from tests.support.streams import StreamBackend
 
 HOST: Final = "change.test"
 STEADY: Final = "steady.test"
+STREAM_CHANGE: Final = "TCPRoute flipped"
+STREAM_HOST: Final = "stream.test"  # connections name none: what clients of the TCP listener are known by
 NAMES: Final = ("one", "two")
 TURN_SECONDS: Final = 0.25  # at least, so that all clients ask before, during and after each change
 
@@ -52,7 +55,7 @@ class Stage(NamedTuple):
 
 
 Change = Callable[[Stage, int], str]
-"""Puts the documents of a turn; returns the backend that answers from then on (empty: any)."""
+"""Puts the documents of a turn; returns the backend that answers what changes from then on (empty: any)."""
 
 
 def _route_added(stage: Stage, turn: int) -> str:
@@ -155,7 +158,7 @@ spec:
 
 def _stream_flipped(stage: Stage, turn: int) -> str:
     stage.server.put("stream", stream_route("TCPRoute", "stream", f"stream-{NAMES[turn % 2]}", parents=_STREAM))
-    return ""
+    return NAMES[turn % 2]
 
 
 def _listener(stage: Stage, turn: int) -> str:
@@ -212,7 +215,7 @@ CHANGES: Final[dict[str, Change]] = {
     "certificate rotated": _certificate,
     "authority of a backend rotated": _authority,
     "policy attached and detached": _policy,
-    "TCPRoute flipped": _stream_flipped,
+    STREAM_CHANGE: _stream_flipped,
     "listener added and removed": _listener,
     "ReferenceGrant revoked and restored": _grant,
     "listener that Envoy refuses": _refused,
@@ -227,20 +230,22 @@ def main() -> None:
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(CHANGES))
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
+    asked: Counter[str] = Counter()
     with _stage() as stage:
-        rows = [_under_load(stage, name, given.turns) for name in given.only]
-    total = sum(row["requests"] for row in rows)
-    show(f"{given.turns} turns of each change, {total:,} requests", rows, given.output)
+        rows = [_under_load(stage, name, given.turns, asked) for name in given.only]
+    clients = ", ".join(f"{protocol} {count:,}" for protocol, count in sorted(asked.items()))
+    show(f"{given.turns} turns of each change, {asked.total():,} requests ({clients})", rows, given.output)
     sys.exit(any(row["lost"] or row["stale"] for row in rows))
 
 
-def _under_load(stage: Stage, name: str, turns: int) -> dict[str, Any]:
+def _under_load(stage: Stage, name: str, turns: int, asked: Counter[str]) -> dict[str, Any]:
     stage.server.apply("change", route("change", to("one"), hostnames=[HOST]))
     targets = [Target(protocol, stage.http, host) for protocol in ("HTTP/1.1 kept", "HTTP/2") for host in (HOST, STEADY)]
     targets += [
         Target("HTTP/1.1 fresh", stage.http, HOST),
         Target("TLS", stage.https, HOST),
         Target("gRPC", stage.http, "grpc.test"),
+        Target("TCP", stage.stream, STREAM_HOST),
     ]
     started = time.monotonic()
     with Traffic(targets) as traffic:
@@ -248,10 +253,12 @@ def _under_load(stage: Stage, name: str, turns: int) -> dict[str, Any]:
             traffic.expected = {}
             expected = CHANGES[name](stage, turn)
             stage.server.sync(30)
-            traffic.expected = {HOST: expected} if expected else {}
+            traffic.expected = {STREAM_HOST if name == STREAM_CHANGE else HOST: expected} if expected else {}
             time.sleep(max(0.02, started + (turn + 1) * TURN_SECONDS - time.monotonic()))
     traffic.expected = {}
     stage.server.tidy("gateway", "secret", "steady", "stream")
+    for target, found in traffic.outcomes.items():
+        asked[target.protocol] += found.total()
     outcomes = sum(traffic.outcomes.values(), Counter[str]())
     wrong = {each: count for each, count in outcomes.items() if each != GOOD}
     stale = sum(count for each, count in wrong.items() if each.startswith("stale"))
@@ -269,7 +276,7 @@ def _under_load(stage: Stage, name: str, turns: int) -> dict[str, Any]:
 def _stage() -> Iterator[Stage]:
     with ExitStack() as stack:
         backends = {name: stack.enter_context(http_backend(name)) for name in NAMES}
-        calls = stack.enter_context(grpc_backend("calls"))
+        calls = stack.enter_context(CallBackend("calls")).port
         taken = stack.enter_context(socket.create_server((LOOPBACK, 0)))
         server = stack.enter_context(serving())
         ports = {name: backend.port for name, backend in backends.items()}

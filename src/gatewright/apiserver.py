@@ -148,7 +148,7 @@ class Api:
             async with self._client.stream(path, query, silence=SILENCE) as stream:
                 if stream.answer.status not in SUCCESS:
                     raise _problem(stream.answer)
-                async for line in _lines(stream.pieces):
+                async for line in lines(stream.pieces):
                     yield _event(line)
         except OSError as error:
             raise ApiProblem(0, str(error)) from error
@@ -207,10 +207,11 @@ def _event(line: bytes) -> Event:
         raise ApiProblem(0, f"the watch says what is no event: {error}") from error
 
 
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The lines of a stream, each as soon as it is whole; empty ones are left out."""
     rest = b""
     async for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
             if line:
                 yield line
