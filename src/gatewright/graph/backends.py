@@ -45,6 +45,8 @@ _PREFIXED: Final = frozenset(
 _SPOKEN: Final = _PREFIXED | {"http", "http-alt", "http2", "https", "h2c", "grpc", "www", "ws", "wss", "tcp", "tls", "ssl"}
 """What the appProtocol of a port may be: KEP-3726's names, Envoy Gateway's, and plain ones that are HTTP or say nothing of it."""
 _NEEDS_TLS: Final = frozenset({"kubernetes.io/wss"})
+_OF_X_BACKENDS: Final[Mapping[str | None, str]] = {"HTTP2": "grpc", "H2C": "grpc", "HTTP11": "kubernetes.io/ws"}
+"""What names of XBackend.spec.protocol come to, as an appProtocol; the others leave it to the routes."""
 MINIMUM_LABELS: Final = 2
 _DISABLED: Final = "the Backend API is not enabled (EnvoyGateway extensionApis.enableBackend)"
 
@@ -142,8 +144,7 @@ _RESOLVERS: Final[Mapping[tuple[str, str], Resolver]] = {
 
 def _unspoken(read: Read, cluster: ClusterKey) -> str:
     """Why the protocol that a port of a Service or ServiceImport declares cannot be spoken; empty when it can."""
-    ports = _ports(read, cluster)
-    declared = {port.app_protocol for port in ports if port.port == cluster.port and port.app_protocol}
+    declared = protocols(read, cluster)
     unknown = sorted(each for each in declared if each.lower() not in _SPOKEN)
     if unknown:
         return f"routes cannot speak appProtocol {unknown[0]}, which port {cluster.port} of {_called(cluster)} asks for"
@@ -154,6 +155,27 @@ def _unspoken(read: Read, cluster: ClusterKey) -> str:
 
 def _called(cluster: ClusterKey) -> str:
     return f"{TARGETS[cluster.kind][1]} {cluster.namespace}/{cluster.name}"
+
+
+def protocols(read: Read, cluster: ClusterKey) -> frozenset[str]:
+    """What a backend says that it speaks, by the names of appProtocol; nothing where it leaves that to the routes."""
+    key = NamespacedName(cluster.namespace, cluster.name)
+    if cluster.kind == "backend":
+        backend = read(BACKENDS, key)
+        return frozenset(backend.spec.app_protocols) if backend else frozenset()
+    if cluster.kind == "xbackend":
+        found = read(X_BACKENDS, key)
+        named = _OF_X_BACKENDS.get(found.spec.protocol) if found else None
+        return frozenset({named}) if named else frozenset()
+    return frozenset(port.app_protocol for port in _ports(read, cluster) if port.port == cluster.port and port.app_protocol)
+
+
+def has_names(read: Read, cluster: ClusterKey) -> bool:
+    """Whether Envoy has to look up an endpoint of a backend."""
+    if cluster.kind == "xbackend":
+        return True
+    backend = read(BACKENDS, NamespacedName(cluster.namespace, cluster.name)) if cluster.kind == "backend" else None
+    return backend is not None and any(endpoint.fqdn for endpoint in backend.spec.endpoints)
 
 
 def _ports(read: Read, cluster: ClusterKey) -> Sequence[ServicePort | ImportedPort]:

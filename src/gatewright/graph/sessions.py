@@ -14,14 +14,13 @@ from msgspec.structs import replace
 
 from gatewright.api.durations import milliseconds
 from gatewright.api.httproute import HTTPRouteRule
-from gatewright.api.meta import NamespacedName
 from gatewright.api.routes import SessionPersistence
 from gatewright.features.session import Session
 from gatewright.flow import Read
-from gatewright.graph import backend_tls, traffic_policies
+from gatewright.graph import backend_tls, backends, traffic_policies
 from gatewright.graph.findings import ACCEPTED, Finding
 from gatewright.graph.rules import Share
-from gatewright.graph.tables import BACKENDS, SERVICES, ClusterKey, PoolKey, ProxyCluster, RouteKey
+from gatewright.graph.tables import ClusterKey, PoolKey, ProxyCluster, RouteKey
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110: names of headers, and RFC 6265: of cookies
 _SECOND: Final = 1000
@@ -104,19 +103,7 @@ def _unlike(read: Read, members: list[Share]) -> str:
 
 def _speaking(read: Read, cluster: ClusterKey) -> tuple[frozenset[str], str, bytes] | None:
     """How a backend is spoken to; None where its endpoints are not ours to list."""
-    key = NamespacedName(cluster.namespace, cluster.name)
+    if backends.has_names(read, cluster):
+        return None
     tls = backend_tls.of_cluster(read, ProxyCluster("", cluster), cluster)
-    security = msgspec.json.encode(tls) if tls else b""
-    if cluster.kind == "backend":
-        backend = read(BACKENDS, key)
-        spec = backend.spec if backend else None
-        if spec is None or any(endpoint.fqdn for endpoint in spec.endpoints):
-            return None
-        return frozenset(spec.app_protocols), cluster.protocol, security
-    service = read(SERVICES, key)
-    ports = service.spec.ports if service else ()
-    return (
-        frozenset(each.app_protocol for each in ports if each.port == cluster.port and each.app_protocol),
-        cluster.protocol,
-        security,
-    )
+    return backends.protocols(read, cluster), cluster.protocol, msgspec.json.encode(tls) if tls else b""

@@ -44,14 +44,6 @@ def addresses(read: Read, key: ClusterKey, transport: Transport = "TCP") -> list
             return _backend(read, key)
 
 
-def has_names(read: Read, key: ClusterKey) -> bool:
-    """Whether Envoy has to look up an endpoint of a backend."""
-    if key.kind == "xbackend":
-        return True
-    backend = read(BACKENDS, NamespacedName(key.namespace, key.name)) if key.kind == "backend" else None
-    return backend is not None and any(endpoint.fqdn for endpoint in backend.spec.endpoints)
-
-
 def assignment(name: str, groups: Sequence[Group]) -> endpoint_pb2.ClusterLoadAssignment:
     """The endpoints of the cluster `name`, a locality a group that has any."""
     localities = [_locality(f"{name}/backend/{i}", *group) for i, group in enumerate(groups) if group[1]]

@@ -17,13 +17,13 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from gatewright.api.backend import Backend
-from gatewright.api.core import Service
 from gatewright.api.durations import milliseconds
 from gatewright.api.meta import NamespacedName
 from gatewright.api.xbackendtrafficpolicy import XBackendTrafficPolicy
 from gatewright.flow import Read
 from gatewright.graph import traffic_policies
 from gatewright.graph.backend_tls import UpstreamTls
+from gatewright.graph.backends import has_names, protocols
 from gatewright.graph.tables import (
     BACKENDS,
     CLUSTER_TLS,
@@ -129,20 +129,15 @@ def _failover(key: FailoverKey) -> cluster_pb2.Cluster:
 
 
 def _service(read: Read, key: ClusterKey) -> _Found | None:
-    service = read(SERVICES, NamespacedName(key.namespace, key.name))
-    return None if service is None else _Found(_eds(key), _app_protocols(service, key.port) | {key.protocol})
-
-
-def _app_protocols(service: Service, port: int) -> frozenset[str]:
-    return frozenset(each.app_protocol for each in service.spec.ports if each.port == port and each.app_protocol)
+    found = read(SERVICES, NamespacedName(key.namespace, key.name))
+    return None if found is None else _Found(_eds(key), protocols(read, key) | {key.protocol})
 
 
 def _backend(read: Read, key: ClusterKey) -> _Found | None:
     backend = read(BACKENDS, NamespacedName(key.namespace, key.name))
     if backend is None:
         return None
-    named = any(endpoint.fqdn for endpoint in backend.spec.endpoints)
-    return _Found(_dns(key, backend) if named else _eds(key), frozenset(backend.spec.app_protocols) | {key.protocol})
+    return _Found(_dns(key, backend) if has_names(read, key) else _eds(key), protocols(read, key) | {key.protocol})
 
 
 def _datagrams(read: Read, key: DatagramKey) -> cluster_pb2.Cluster:
@@ -169,12 +164,7 @@ def _import(read: Read, key: ClusterKey) -> _Found | None:
     found = read(SERVICE_IMPORTS, NamespacedName(key.namespace, key.name))
     if found is None or found.spec is None:
         return None
-    named = frozenset(each.app_protocol for each in found.spec.ports if each.port == key.port and each.app_protocol)
-    return _Found(_eds(key), named | {key.protocol})
-
-
-_SPOKEN: Final = {"HTTP2": "grpc", "H2C": "grpc", "HTTP11": "kubernetes.io/ws"}
-"""What names of XBackend.spec.protocol come to."""
+    return _Found(_eds(key), protocols(read, key) | {key.protocol})
 
 
 def _x_backend(read: Read, key: ClusterKey) -> _Found | None:
@@ -182,7 +172,7 @@ def _x_backend(read: Read, key: ClusterKey) -> _Found | None:
     if backend is None:
         return None
     cluster = _looked_up(key, assignment(cluster_name(key), [(1, addresses(read, key) or ())]))
-    return _Found(cluster, frozenset({_SPOKEN.get(backend.spec.protocol or "", key.protocol)}))
+    return _Found(cluster, protocols(read, key) or frozenset({key.protocol}))
 
 
 _RENDERERS: Final = {"service": _service, "serviceimport": _import, "backend": _backend, "xbackend": _x_backend}

@@ -15,6 +15,7 @@ from xds.core.v3.extension_pb2 import TypedExtensionConfig
 from xds.type.matcher.v3.matcher_pb2 import Matcher
 
 from gatewright.flow import Read
+from gatewright.graph import backends
 from gatewright.graph.rules import Share
 from gatewright.graph.tables import ATTACHED, BOUND, ClusterKey, DatagramKey, FailoverKey
 from gatewright.wire import addresses
@@ -42,7 +43,7 @@ def groups(read: Read, key: DatagramKey) -> Sequence[Group]:
 
 def has_names(read: Read, key: DatagramKey) -> bool:
     """Whether Envoy has to look up an endpoint."""
-    return any(addresses.has_names(read, cluster) for share in _serving(read, key) for cluster in _clusters(share))
+    return any(backends.has_names(read, cluster) for share in _serving(read, key) for cluster in _clusters(share))
 
 
 def _serving(read: Read, key: DatagramKey) -> tuple[Share, ...]:

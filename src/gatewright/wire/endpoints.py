@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from gatewright.api.core import EndpointSlice
 from gatewright.api.meta import NamespacedName
 from gatewright.flow import Read
+from gatewright.graph.backends import has_names
 from gatewright.graph.tables import DatagramKey, FailoverKey, PoolKey, ProxyCluster, WantedCluster
 from gatewright.wire import datagrams
-from gatewright.wire.addresses import Group, addresses, assignment, has_names
+from gatewright.wire.addresses import Group, addresses, assignment
 from gatewright.wire.clusters import cluster_name
 from gatewright.wire.encoding import serialised
 from gatewright.wire.resource import ENDPOINTS, Resource, resource
