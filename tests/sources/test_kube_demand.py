@@ -1,14 +1,21 @@
 """What is asked for by name, and the watch and the fetches that answer it."""
 
 import json
+from collections.abc import Callable
+
+import pytest
 
 from gatewright.api.core import Secret
 from gatewright.api.meta import NamespacedName
+from gatewright.sources.kube.client import Client
+from gatewright.sources.kube.credentials import Credentials
 from gatewright.sources.kube.demand import Demand
+from gatewright.sources.kube.following import ON_DEMAND, Following
 from gatewright.sources.kube.mirror import List, Mirror, Watch
 from gatewright.sources.kube.resource import BY_NAME, Resource
+from gatewright.sources.kube.scope import EVERY_NAMESPACE
 from gatewright.sources.kube.sinks import Groups, Names
-from gatewright.sources.kube.store import Store
+from gatewright.sources.kube.store import Covers, Store, everything
 from gatewright.sources.kube.wire import Reader
 
 A, B = NamespacedName("default", "a"), NamespacedName("default", "b")
@@ -120,24 +127,64 @@ def test_an_object_that_cannot_be_read_keeps_its_last_good_version() -> None:
     assert isinstance(reader.object(json.dumps(good).encode()).object, Secret)
 
 
-def test_a_list_of_one_owners_objects_costs_what_it_has() -> None:
-    """Of thousands of slices, those of that Service are looked at: gone, if they are not listed, or have another owner now."""
+def slices(*lines: bytes) -> Store:
+    """A store of EndpointSlices by owner, after these events of slices of A and B."""
     kind = BY_NAME["EndpointSlice"]
-    reader = Reader(Resource(kind, "v1"))
 
     def owner(key: NamespacedName, held: object) -> NamespacedName:
         return NamespacedName(key.namespace, getattr(held, "owner", ""))
 
     store = Store(kind, subject=owner)
-    sink = Groups(reader, store, (demand := Demand[NamespacedName]()), lambda: None)
+    sink = Groups(Reader(Resource(kind, "v1")), store, (demand := Demand[NamespacedName]()), lambda: None)
     demand.want({A, B})
-    for line in (event("a-1", 5, owner="a"), event("a-2", 6, owner="a"), event("b-1", 7, owner="b"), event("a-2", 8, owner="b")):
+    for line in lines:
         sink.line(line)
+    return store
+
+
+A_1, A_2, B_1 = event("a-1", 5, owner="a"), event("a-2", 6, owner="a"), event("b-1", 7, owner="b")
+A_2_IS_B = event("a-2", 8, owner="b")
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda store, covers: store.merge(9, covers, {}, {A}), lambda store, covers: store.discard(covers, {A})]
+)
+def test_what_one_owner_has_costs_what_it_has(ask: Callable[[Store, Covers], None]) -> None:
+    """A list of its objects, or dropping them: of thousands of slices those of that Service are looked at, and are gone.
+
+    Not one that has another owner now.
+    """
+    store = slices(A_1, A_2, B_1, A_2_IS_B)
     asked: list[str] = []
 
     def covers(key: NamespacedName, _held: object) -> bool:
         asked.append(key.name)
         return True
 
-    store.merge(9, covers, {}, {A})
+    ask(store, covers)
     assert (["a-1"], {"a-2", "b-1"}) == (asked, {key.name for key in store.known()})
+
+
+def test_a_list_of_one_owner_says_nothing_of_another() -> None:
+    """A slice of B that an older list of B has is kept, though a newer list of A did not have it."""
+    store = slices(A_1)
+    with store.listing():
+        store.merge(9, everything, {}, {A})
+        seen = Reader(Resource(BY_NAME["EndpointSlice"], "v1")).object(json.dumps(json.loads(B_1)["object"]).encode())
+        store.merge(8, everything, {seen.key: seen}, {B})
+    assert ["b-1"] == [key.name for key in store.known()]
+
+
+@pytest.mark.parametrize("name", sorted(ON_DEMAND))
+def test_what_nobody_wants_any_more_is_dropped(name: str) -> None:
+    """By its own name or by that of its owner; where everything is followed, nobody has to want it."""
+    kind = BY_NAME[name]
+    reader = Reader(Resource(kind, "v1"))
+    for on_demand, left in ((True, ["b"]), (False, ["a", "b"])):
+        following = Following(Client(Credentials({})), kind, EVERY_NAMESPACE, on_demand=on_demand, told=lambda: None)
+        following.want({A, B})
+        for key in ("a", "b"):
+            owner = key if name == "EndpointSlice" else ""
+            following.store.put(reader.object(json.dumps(json.loads(event(key, 5, owner=owner))["object"]).encode()))
+        following.want({B})
+        assert left == [key.name for key in following.store.known()]

@@ -22,9 +22,9 @@ from gatewright.sources.kube.fetching import Fetcher, Refused, all_pages
 from gatewright.sources.kube.mirror import Mirror
 from gatewright.sources.kube.reflector import OK, Accept, Reflector
 from gatewright.sources.kube.resource import Resource
-from gatewright.sources.kube.scope import EVERYWHERE, Scope
+from gatewright.sources.kube.scope import Scope, within
 from gatewright.sources.kube.sinks import Groups, Names, Objects, listed
-from gatewright.sources.kube.store import Covers, Store
+from gatewright.sources.kube.store import Store
 from gatewright.sources.kube.wire import Reader, Seen, failure
 
 BY_NAME: Final = frozenset({"Secret", "ConfigMap"})
@@ -60,8 +60,8 @@ class Following:
         self.missing = False
         self._needed = kind.name in ROOTS or (kind.name == "Namespace" and scope.selector is not None)
         self._sinks: Mapping[str, Objects | Names] = {}
-        self.store = Store(kind, self._wants, self._subject if kind.name in BY_OWNER else None)
         self.demand: Demand[NamespacedName] | None = Demand() if on_demand and kind.name in ON_DEMAND else None
+        self.store = Store(kind, self._wants, self._subject if self.demand is not None else None)
         self.spaces: Demand[str] | None = Demand() if scope.selector is not None and kind.namespaced else None
         self._client = client
         self._scope = scope
@@ -115,7 +115,7 @@ class Following:
         if self.demand is None:
             return
         if gone := self.demand.want(keys):
-            self.store.discard(lambda key, held: self._subject(key, held) in gone)
+            self.store.discard(owners=gone)
         self._wake()
 
     def select(self, namespaces: AbstractSet[str], *, known: bool) -> None:
@@ -159,7 +159,7 @@ class Following:
         self.resource, self._reflectors, self._fetchers = None, (), ()
         self.message, self.missing = message, True
         self._close()
-        self.store.discard(lambda _key, _held: True)
+        self.store.discard()
 
     def _close(self) -> None:
         """Forget lists that are not going to end."""
@@ -213,22 +213,19 @@ class Following:
             raise Refused(failure(answer.status, answer.body))
 
     async def _fetch_owned(self, owners: tuple[NamespacedName, ...]) -> None:
-        asked = frozenset(owners)
         if len(owners) > 1:
             for place in self._scope.places(self.kind):
-                await self._fetch_list(place, {}, lambda key, held: self._subject(key, held) in asked, asked)
+                await self._fetch_list(place, {}, frozenset(owners))
         elif self._visible(owners[0].namespace):
             query = {"labelSelector": slice_selector(owners[0].name)}
-            await self._fetch_list(owners[0].namespace, query, lambda key, held: self._subject(key, held) in asked, asked)
+            await self._fetch_list(owners[0].namespace, query, frozenset(owners))
 
     async def _fetch_space(self, namespaces: tuple[str, ...]) -> None:
         for namespace in namespaces:
-            await self._fetch_list(namespace, {}, lambda _key, _held: True)
+            await self._fetch_list(namespace, {})
 
-    async def _fetch_list(
-        self, place: str, query: Mapping[str, str], covers: Covers, owners: AbstractSet[NamespacedName] | None = None
-    ) -> None:
-        """List some objects, and take it that there are no others of those that `covers` covers in `place`."""
+    async def _fetch_list(self, place: str, query: Mapping[str, str], owners: AbstractSet[NamespacedName] | None = None) -> None:
+        """List some objects, and take it that there are no others in `place`; with `owners`, no others of theirs."""
         if self.resource is None or self._reader is None:
             return
         found: dict[NamespacedName, Seen | None] = {}
@@ -237,4 +234,4 @@ class Following:
             async for page in all_pages(self._client, self.resource.list_path(place), query):
                 version = int(page.metadata.resource_version)
                 found.update(listed(self._reader, self.store, page.items or [], None if query else owners))
-            self.store.merge(version, lambda key, held: place in {EVERYWHERE, key.namespace} and covers(key, held), found, owners)
+            self.store.merge(version, within(place), found, owners)

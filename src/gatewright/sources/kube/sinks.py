@@ -15,6 +15,7 @@ import msgspec
 from gatewright.api.core import slice_owner
 from gatewright.api.meta import NamespacedName
 from gatewright.sources.kube.demand import Demand
+from gatewright.sources.kube.scope import EVERYWHERE, within
 from gatewright.sources.kube.store import Listed, Store
 from gatewright.sources.kube.wire import Event, Failure, Metadata, Reader, Seen, head_lines, heads
 
@@ -26,10 +27,10 @@ class Objects:
 
     whole = True
 
-    def __init__(self, reader: Reader, store: Store, namespace: str = "") -> None:
+    def __init__(self, reader: Reader, store: Store, place: str = EVERYWHERE) -> None:
         self._reader = reader
         self._store = store
-        self._namespace = namespace
+        self._place = place
         self._listed: dict[NamespacedName, Seen | None] = {}
         self._window = contextlib.ExitStack()
 
@@ -49,7 +50,7 @@ class Objects:
 
     def listed(self, version: int) -> None:
         """What is not in the list is gone."""
-        self._store.merge(version, lambda key, _: not self._namespace or key.namespace == self._namespace, self._listed)
+        self._store.merge(version, within(self._place), self._listed)
         self.close()
 
     def line(self, line: bytes) -> str | Failure:

@@ -28,6 +28,11 @@ Listed: TypeAlias = Mapping[NamespacedName, Seen | None]
 NEWEST: Final = (1 << 127) - 1
 
 
+def everything(_key: NamespacedName, _held: msgspec.Struct | None) -> bool:
+    """Covers, or wants, all that there is."""
+    return True
+
+
 class Live(NamedTuple):
     """An object as the API server has it, for whoever writes its status."""
 
@@ -47,8 +52,8 @@ class Settled(NamedTuple):
 class Store:
     """The objects of one kind. `wants` says which are kept; for an object that could not be read it is asked with None."""
 
-    def __init__(self, kind: Kind, wants: Wants = lambda _key, _object: True, subject: Subject | None = None) -> None:
-        """Keep objects; with `subject`, it is known whom each belongs to: a list of one owner's objects costs what these are."""
+    def __init__(self, kind: Kind, wants: Wants = everything, subject: Subject | None = None) -> None:
+        """Keep objects; with `subject`, it is known whom each belongs to: what is done with one owner's costs what these are."""
         self.kind = kind
         self._wants = wants
         self._subject = subject
@@ -110,9 +115,9 @@ class Store:
             self._note(key, version)
             self._drop(key)
 
-    def discard(self, covers: Covers) -> None:
-        """Drop what nobody wants any more."""
-        for key in [key for key, held in self._held.items() if covers(key, held.object)]:
+    def discard(self, covers: Covers = everything, owners: AbstractSet[NamespacedName] | None = None) -> None:
+        """Drop what nobody wants any more; with `owners`, of theirs."""
+        for key in self._covered(covers, owners):
             self._drop(key)
 
     @contextlib.contextmanager
@@ -128,21 +133,17 @@ class Store:
                 self._merged.clear()
 
     def merge(self, version: int, covers: Covers, listed: Listed, owners: AbstractSet[NamespacedName] | None = None) -> None:
-        """Of the objects that `covers` names, those `listed` were there at `version`, and no others.
-
-        With `owners`, those that `covers` names are all theirs.
-        """
+        """Of the objects that `covers` names (with `owners`, of theirs), those `listed` were there at `version`, no others."""
         newer = [covered for made_at, covered in self._merged if made_at > version]
         for key, seen in listed.items():
             if seen is None or (key not in self._held and any(covered(key, seen.object) for covered in newer)):
                 continue  # known as it is, or a newer list was told first, and did not have it
             self.put(seen)
-        known = self._held if owners is None else [key for owner in owners for key in self._owned.get(owner, ())]
-        for key, held in [(key, self._held[key]) for key in known]:
-            if key not in listed and covers(key, held.object):
+        for key in self._covered(covers, owners):
+            if key not in listed:
                 self.delete(key, version)
         if self._open:
-            self._merged.append((version, covers))
+            self._merged.append((version, self._of(covers, owners)))
 
     def start_anew(self) -> None:
         """Versions mean nothing any more: the cluster was restored from a backup, say, or speaks another API version."""
@@ -168,6 +169,17 @@ class Store:
     def changed(self) -> bool:
         """Whether `settle` has something to say."""
         return bool(self._touched or self._lives)
+
+    def _covered(self, covers: Covers, owners: AbstractSet[NamespacedName] | None) -> list[NamespacedName]:
+        known = self._held if owners is None else (key for owner in owners for key in self._owned.get(owner, ()))
+        return [key for key in known if covers(key, self._held[key].object)]
+
+    def _of(self, covers: Covers, owners: AbstractSet[NamespacedName] | None) -> Covers:
+        """What `covers` covers, of these owners."""
+        subject = self._subject
+        if owners is None or subject is None:
+            return covers
+        return lambda key, held: covers(key, held) and subject(key, held) in owners
 
     def _change(self, key: NamespacedName) -> Change | None:
         held, published = self._held.get(key), self._published.get(key)
